@@ -1,0 +1,29 @@
+# One word per task; `make help` lists them. Arguments of the program: make demo ARGS="--port 8080 --lang en"
+ARGS ?=
+export UV_PYTHON_DOWNLOADS = never
+.DEFAULT_GOAL := help
+.PHONY: demo test lint format lock bench soak help
+
+demo: ## open a living community at http://localhost:8000
+	@uv=$$(deploy/bootstrap.sh) && exec "$$uv" run --quiet --no-dev parvis demo $(ARGS)
+
+test: ## every check: lint, types, plugins alone, both databases, browser
+	@deploy/check.sh
+
+lint: ## ruff and mypy alone
+	@deploy/check.sh environment lint format types
+
+format: ## put the code into shape
+	@uv=$$(deploy/bootstrap.sh) && "$$uv" run --quiet ruff check --fix-only && "$$uv" run --quiet ruff format
+
+lock: ## resolve all packages anew and write their exact versions
+	@uv=$$(deploy/bootstrap.sh) && "$$uv" run --no-project --quiet python deploy/lock.py "$$uv" $(ARGS)
+
+bench: ## speed and memory, as ratios
+	@uv=$$(deploy/bootstrap.sh) && exec "$$uv" run --quiet python -m bench $(ARGS)
+
+soak: ## an hour of mixed load, watching memory and errors
+	@uv=$$(deploy/bootstrap.sh) && exec "$$uv" run --quiet python -m bench.soak $(ARGS)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
