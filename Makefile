@@ -5,7 +5,9 @@ export UV_PYTHON_DOWNLOADS = never
 .PHONY: demo test lint format lock bench soak help
 
 demo: ## open a living community at http://localhost:8000
-	@uv=$$(deploy/bootstrap.sh) && exec "$$uv" run --quiet --no-dev parvis demo $(ARGS)
+	@uv=$$(deploy/bootstrap.sh) || exit 1; \
+	[ -d .venv ] || echo "parvis: installing packages into .venv"; \
+	exec "$$uv" run --quiet --no-dev parvis demo $(ARGS)
 
 test: ## every check: lint, types, plugins alone, both databases, browser
 	@deploy/check.sh
