@@ -28,4 +28,4 @@ soak: ## an hour of mixed load, watching memory and errors
 	@uv=$$(deploy/bootstrap.sh) && exec "$$uv" run --quiet python -m bench.soak $(ARGS)
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
