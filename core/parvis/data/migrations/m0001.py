@@ -27,7 +27,7 @@ async def forwards(schema: Schema) -> None:
     await schema.execute(
         "insert into audience (id, kind, key, space) values (1, 'everyone', 'everyone', null)"
     )
-    for name in ("plugins", "settings"):
+    for name in ("plugins", "settings", "cards"):
         await schema.execute(f"insert into site_counter (name, value) values ('{name}', 1)")  # noqa: S608
 
 
@@ -173,6 +173,7 @@ async def content(schema: Schema) -> None:
         text("state", default="published"),
         boolean("listed", default=True),
         integer("version", default=1),
+        integer("touched", default=0),
         text("key", null=True),
         text("language", default=""),
         text("reason", default=""),

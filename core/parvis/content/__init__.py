@@ -1,0 +1,56 @@
+"""The spine: what people write, who may read it, and what happens to it."""
+
+from parvis.content.access import ReadQuery, access_content, readable_contents
+from parvis.content.actions import (
+    Written,
+    bump,
+    edit,
+    may,
+    pin,
+    publish,
+    remove,
+    source_of,
+    touch,
+    undo_remove,
+)
+from parvis.content.audiences import EVERYONE, audience_of_set, audience_of_space, audiences_of
+from parvis.content.decide import allowed, decide, demand
+from parvis.content.events import emit
+from parvis.content.files import StoredFile, access_file, drop_file, files_of, own_files, receive_file
+from parvis.content.lists import Before, Page, feed, pinned
+from parvis.content.tables import ContentRow
+
+__all__ = (
+    "EVERYONE",
+    "Before",
+    "ContentRow",
+    "Page",
+    "ReadQuery",
+    "StoredFile",
+    "Written",
+    "access_content",
+    "access_file",
+    "allowed",
+    "audience_of_set",
+    "audience_of_space",
+    "audiences_of",
+    "bump",
+    "decide",
+    "demand",
+    "drop_file",
+    "edit",
+    "emit",
+    "feed",
+    "files_of",
+    "may",
+    "own_files",
+    "pin",
+    "pinned",
+    "publish",
+    "readable_contents",
+    "receive_file",
+    "remove",
+    "source_of",
+    "touch",
+    "undo_remove",
+)

@@ -1,0 +1,411 @@
+"""The two engines: Piccolo's, with persistent connections and transactions that always give them back."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+from piccolo.engine.postgres import PostgresEngine as PiccoloPostgresEngine
+from piccolo.engine.sqlite import SQLiteEngine as PiccoloSQLiteEngine
+from piccolo.querystring import QueryString
+
+from parvis.data.transactions import Transaction
+from parvis.errors import ConfigError, DatabaseUnavailable
+
+T = TypeVar("T")
+
+# Piccolo registers converters that go through Decimal and a decoded string for every value; these are the fast ones.
+
+
+def _fast_int(value: bytes) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        return int(Decimal(value.decode()))
+
+
+def _utc_text(value: datetime) -> str:
+    """Write a moment in one fixed form, so that the order of the texts is the order of the moments."""
+    value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value.isoformat(" ", "microseconds")
+
+
+def _utc_moment(value: bytes) -> datetime:
+    return datetime.fromisoformat(value.decode()).replace(tzinfo=UTC)
+
+
+sqlite3.register_converter("INTEGER", _fast_int)
+sqlite3.register_converter("BIGINT", _fast_int)
+sqlite3.register_converter("TIMESTAMPTZ", _utc_moment)
+sqlite3.register_converter("BOOLEAN", lambda value: value == b"1")
+sqlite3.register_adapter(datetime, _utc_text)
+
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "busy_timeout=5000",
+    "foreign_keys=1",
+    "mmap_size=33554432",
+    "cache_size=-8000",
+    "temp_store=MEMORY",
+)
+
+
+def open_engine(url: str, *, readers: int = 2, pool_size: int = 10) -> Engine:
+    """Return the engine for `sqlite:///absolute/path.db` or `postgresql://user:password@host:port/name`.
+
+    Nothing is opened before `start()`. ConfigError for any other scheme.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return SQLiteEngine(unquote("/" + url.removeprefix("sqlite://").lstrip("/")), readers=readers)
+    if parts.scheme in ("postgresql", "postgres"):
+        return PostgresEngine(url, pool_size=pool_size)
+    raise ConfigError(
+        f"database.url has the unknown scheme {parts.scheme!r}.",
+        remedy="Use sqlite:///path/to/file.db or postgresql://user:password@host/name.",
+    )
+
+
+class SQLiteConnection:
+    """One sqlite3 connection and the one thread that may wait on it."""
+
+    def __init__(self, path: str, *, writer: bool, inline: bool = False) -> None:
+        self.raw = sqlite3.connect(
+            path,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+            detect_types=sqlite3.PARSE_DECLTYPES,
+            uri=False,
+        )
+        for pragma in PRAGMAS:
+            if pragma.startswith("journal_mode") and not writer:
+                continue
+            self.raw.execute(f"PRAGMA {pragma}")
+        if not writer:
+            self.raw.execute("PRAGMA query_only=1")
+        self.pool = None if inline else ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+
+    async def run(self, work: Callable[..., T], *args: Any) -> T:
+        """Run blocking work in this connection's thread, after whatever it still does."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work, *args)
+
+    def rows(self, sql: str, args: Sequence[Any]) -> list[dict[str, Any]]:
+        """Run one statement here and now and return its rows."""
+        cursor = self.raw.execute(sql, args)
+        described = cursor.description
+        if described is None:
+            return []
+        names = [column[0] for column in described]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    async def execute(self, sql: str, args: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Run one statement in this connection's thread and return its rows."""
+        return await self.run(self.rows, sql, args)
+
+    def close(self) -> None:
+        """Close the connection; its thread has nothing to do any more."""
+        if self.pool is not None:
+            self.pool.shutdown(wait=True)
+        self.raw.close()
+
+
+class SQLiteEngine(PiccoloSQLiteEngine):
+    """SQLite with one writer in a thread of its own, some readers, and one reader for short reads in the loop."""
+
+    dialect = "sqlite"
+
+    def __init__(self, path: str, *, readers: int = 2) -> None:
+        super().__init__(path=path)
+        self._readers_wanted = readers
+        self.started = False
+
+    async def start(self) -> None:
+        """Open the connections; DatabaseUnavailable says what to do when the file cannot be used."""
+        path = self.path
+        try:
+            self.writer = await asyncio.to_thread(SQLiteConnection, path, writer=True)
+            self.writer_lock = asyncio.Lock()
+            self.inline = SQLiteConnection(path, writer=False, inline=True)
+            self.readers: asyncio.LifoQueue[SQLiteConnection] = asyncio.LifoQueue()
+            self._all_readers = [SQLiteConnection(path, writer=False) for _ in range(self._readers_wanted)]
+            for reader in self._all_readers:
+                self.readers.put_nowait(reader)
+            # The file that writers of several processes queue on; SQLite's own waiting is a lottery.
+            self._queue = os.open(f"{path}-queue", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except (sqlite3.Error, OSError) as error:
+            raise unavailable(error, path) from error
+        self.loop = asyncio.get_running_loop()
+        self.started = True
+
+    async def stop(self) -> None:
+        """Close every connection once the last write is done."""
+        if not self.started:
+            return
+        async with self.writer_lock:
+            self.started = False
+            for connection in (*self._all_readers, self.inline, self.writer):
+                await asyncio.to_thread(connection.close)
+            os.close(self._queue)
+
+    # -- transactions ----------------------------------------------------------------------------------------
+
+    def transaction(self, *args: Any, **kwargs: Any) -> Transaction:  # type: ignore[override]
+        """Return a transaction of ours; Piccolo's own begins DEFERRED and leaks connections."""
+        return Transaction(self)
+
+    async def acquire(self) -> SQLiteConnection:
+        """Wait for the writer of this process."""
+        await self.writer_lock.acquire()
+        return self.writer
+
+    async def begin(self, connection: SQLiteConnection, *, keys: bool = True) -> None:
+        """Queue with other processes' writers, then begin; blocking happens in the writer's thread.
+
+        Without `keys` foreign keys are not enforced: the pragma does nothing inside a transaction, and with it on
+        DROP TABLE deletes the rows of tables that refer to the dropped one.
+        """
+        await connection.run(self._begin, connection.raw, keys)
+
+    def _begin(self, raw: sqlite3.Connection, keys: bool) -> None:
+        fcntl.flock(self._queue, fcntl.LOCK_EX)
+        try:
+            if not keys:
+                raw.execute("PRAGMA foreign_keys=0")
+            raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            fcntl.flock(self._queue, fcntl.LOCK_UN)
+            raise unavailable(error, self.path) from error
+
+    async def commit(self, connection: SQLiteConnection) -> None:
+        """Commit, durably: synchronous=FULL waits for the disk."""
+        try:
+            await connection.run(connection.raw.execute, "COMMIT")
+        except sqlite3.OperationalError as error:
+            raise unavailable(error, self.path) from error
+
+    async def release(self, connection: SQLiteConnection) -> None:
+        """Roll back what is still open and give the writer to the next."""
+        try:
+            await connection.run(self._end, connection.raw)
+        finally:
+            self.writer_lock.release()
+
+    def _end(self, raw: sqlite3.Connection) -> None:
+        try:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+            raw.execute("PRAGMA foreign_keys=1")
+        finally:
+            fcntl.flock(self._queue, fcntl.LOCK_UN)
+
+    # -- queries ---------------------------------------------------------------------------------------------
+
+    async def fetch(self, sql: str, args: Sequence[Any], *, short: bool = False) -> list[dict[str, Any]]:
+        """Run one statement: in the task's transaction, inline, on a reader, or as a transaction of its own."""
+        current = Transaction.of_task(self)
+        if current is not None:
+            return await current.connection.execute(sql, args)
+        if _reads(sql):
+            if short:
+                return self.inline.rows(sql, args)
+            reader = await self.readers.get()
+            try:
+                return await reader.execute(sql, args)
+            finally:
+                self.readers.put_nowait(reader)
+        async with Transaction(self) as current:
+            return await current.connection.execute(sql, args)
+
+    async def _run_in_new_connection(
+        self, query: str, args: list[Any] | None = None, query_type: str = "generic", table: Any = None
+    ) -> Any:
+        return await self.fetch(query, args or ())
+
+    async def _run_in_existing_connection(
+        self, connection: Any, query: str, args: list[Any] | None = None, query_type: str = "generic", table: Any = None
+    ) -> Any:
+        return await self.fetch(query, args or ())
+
+    async def batch(self, query: Any, batch_size: int = 100, node: str | None = None) -> Any:
+        """Return the rows of a query in batches; Piccolo's own breaks with two arguments."""
+        return _Batches(self, query, batch_size)
+
+
+class _Batches:
+    """Rows of one query on a connection of its own, some at a time."""
+
+    def __init__(self, engine: SQLiteEngine, query: Any, size: int) -> None:
+        self._engine, self._query, self._size = engine, query, size
+
+    async def __aenter__(self) -> _Batches:
+        self._connection = SQLiteConnection(self._engine.path, writer=False)
+        sql, args = self._query.querystrings[0].compile_string(engine_type="sqlite")
+        self._cursor = await self._connection.run(self._connection.raw.execute, sql, args)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await asyncio.to_thread(self._connection.close)
+
+    def __aiter__(self) -> _Batches:
+        return self
+
+    async def __anext__(self) -> list[dict[str, Any]]:
+        rows = await self._connection.run(self._cursor.fetchmany, self._size)
+        if not rows:
+            raise StopAsyncIteration
+        names = [column[0] for column in self._cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+class _PostgresConnection(asyncpg.Connection):
+    """A pooled connection that sends nothing when it is given back.
+
+    Nothing here leaves session state behind: no SET without LOCAL, no session-level advisory lock on the pool.
+    """
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class PostgresEngine(PiccoloPostgresEngine):
+    """PostgreSQL through one asyncpg pool."""
+
+    dialect = "postgres"
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        super().__init__(config={"dsn": url})
+        self.url = url
+        self._size = pool_size
+        self.started = False
+
+    async def start(self) -> None:
+        """Open the pool; DatabaseUnavailable says what to do when the server does not answer."""
+        try:
+            self.pool = await asyncpg.create_pool(
+                dsn=self.url,
+                min_size=1,
+                max_size=self._size,
+                connection_class=_PostgresConnection,
+                statement_cache_size=512,
+                command_timeout=60,
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            raise DatabaseUnavailable(
+                f"PostgreSQL at {_without_password(self.url)} does not answer: {error}",
+                remedy="Check that it runs and that database.url names host, user and database.",
+            ) from error
+        self.loop = asyncio.get_running_loop()
+        self.started = True
+
+    async def stop(self) -> None:
+        """Close the pool."""
+        if self.started and self.pool is not None:
+            self.started = False
+            await self.pool.close()
+            self.pool = None
+
+    def transaction(self, *args: Any, **kwargs: Any) -> Transaction:  # type: ignore[override]
+        """Return a transaction of ours; Piccolo's own leaks its connection when COMMIT fails."""
+        return Transaction(self)
+
+    async def acquire(self) -> Any:
+        """Take a connection of the pool."""
+        if self.pool is None:
+            raise DatabaseUnavailable("The database is closed.")
+        return await self.pool.acquire()
+
+    async def begin(self, connection: Any, *, keys: bool = True) -> None:
+        """Begin on this connection; foreign keys are always enforced here."""
+        await connection.execute("BEGIN")
+
+    async def commit(self, connection: Any) -> None:
+        """Commit on this connection."""
+        await connection.execute("COMMIT")
+
+    async def release(self, connection: Any) -> None:
+        """Roll back what is still open and give the connection back, whatever state it is in."""
+        try:
+            if not connection.is_closed() and connection.is_in_transaction():
+                await connection.execute("ROLLBACK")
+        finally:
+            if self.pool is not None:
+                await self.pool.release(connection)
+
+    async def fetch(self, sql: str, args: Sequence[Any], *, short: bool = False) -> list[dict[str, Any]]:
+        """Run one statement in the task's transaction, or on a connection of the pool."""
+        current = Transaction.of_task(self)
+        if current is not None:
+            return [dict(row) for row in await current.connection.fetch(sql, *args)]
+        if self.pool is None:
+            raise DatabaseUnavailable("The database is closed.")
+        return [dict(row) for row in await self.pool.fetch(sql, *args)]
+
+    async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any:
+        """Run a Piccolo query; outside a transaction always on the pool."""
+        sql, args = querystring.compile_string(engine_type="postgres")
+        return await self.fetch(sql, args)
+
+    async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any:
+        """Run a statement that defines data."""
+        return await self.fetch(ddl, ())
+
+
+Engine = SQLiteEngine | PostgresEngine
+
+
+def _reads(sql: str) -> bool:
+    return sql.lstrip()[:6].upper() in ("SELECT", "PRAGMA", "EXPLAI") or (
+        sql.lstrip()[:4].upper() == "WITH" and not _WRITES.intersection(sql.upper().split())
+    )
+
+
+_WRITES = frozenset({"INSERT", "UPDATE", "DELETE"})
+
+
+def unavailable(error: BaseException, path: str) -> DatabaseUnavailable:
+    """Return the error that tells an administrator what is wrong with a SQLite file and what to do."""
+    text = str(error)
+    folder = Path(path).parent
+    if "locked" in text or "busy" in text:
+        return DatabaseUnavailable(
+            f"The database {path} is locked by another program.",
+            remedy="Wait until it is done, or end the program that holds it.",
+        )
+    if "readonly" in text or "read-only" in text or isinstance(error, PermissionError):
+        return DatabaseUnavailable(
+            f"The database {path} cannot be written.",
+            remedy=f"Give the account that runs Parvis write access to {folder}.",
+        )
+    if "full" in text or "No space" in text:
+        return DatabaseUnavailable(
+            f"The disk that holds {path} is full.", remedy="Make room; nothing that was saved is lost."
+        )
+    if "unable to open" in text or isinstance(error, FileNotFoundError):
+        return DatabaseUnavailable(
+            f"The database {path} cannot be opened.", remedy=f"Check that the folder {folder} exists and is writable."
+        )
+    if "not a database" in text or "malformed" in text:
+        return DatabaseUnavailable(
+            f"The file {path} is not a usable database.", remedy="Restore the last backup of the instance's folder."
+        )
+    return DatabaseUnavailable(f"The database {path} cannot be used: {text}")
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+
+
+__all__ = ("Engine", "PostgresEngine", "SQLiteEngine", "open_engine", "unavailable")
