@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from parvis.errors import ConfigError
@@ -89,9 +89,7 @@ class DatabaseSection:
     """Which database; a relative SQLite path starts at the instance folder. The URL may hold a password."""
 
     url: str = field(default="sqlite:///data/parvis.db", repr=False)
-    # Seconds a writer waits for another process' lock (SQLite).
-    busy_timeout: float = 5.0
-    # Connections a process keeps open at most.
+    # Connections a process keeps open to PostgreSQL at most.
     pool_size: int = 10
     absolute_url: str = field(default="", repr=False)
 
@@ -103,7 +101,7 @@ class DatabaseSection:
     @property
     def path(self) -> Path | None:
         """The database file of SQLite; None on PostgreSQL."""
-        return Path(self.absolute_url.removeprefix("sqlite:///")) if self.is_sqlite else None
+        return Path(unquote(self.absolute_url.removeprefix("sqlite://"))) if self.is_sqlite else None
 
     @property
     def shown_url(self) -> str:
@@ -447,7 +445,6 @@ def _own_hosts(listening: str, url: str) -> tuple[str, ...]:
 def _checked_database(
     items: Mapping[str, _Set], database: DatabaseSection, directory: Path
 ) -> DatabaseSection:
-    _between(items.get("busy_timeout"), database.busy_timeout, 0.1, 300)
     _between(items.get("pool_size"), database.pool_size, 1, 200)
     item = items.get("url") or _Set("database.url", database.url)
     url = database.url
@@ -475,7 +472,7 @@ def _checked_database(
         raise item.refusal(
             _l("a folder, not a file."), _l("Name the database's file, for example data/parvis.db.")
         )
-    return replace(database, absolute_url=f"sqlite:///{file}")
+    return replace(database, absolute_url=f"sqlite://{quote(str(file))}")
 
 
 def _checked_files(items: Mapping[str, _Set], files: FilesSection, directory: Path) -> FilesSection:
@@ -516,7 +513,7 @@ def is_time_zone(name: str) -> bool:
 
 
 def masked(url: str) -> str:
-    """Return a URL with its password replaced by stars, even where the URL is malformed; other text as it is."""
+    """Return a URL with stars for its password, even where the URL is malformed; other text as it is."""
     return re.sub(r"(?i)(password=)[^&]*", r"\1***", re.sub(r"(://[^:/@]*:).*@", r"\1***@", url))
 
 

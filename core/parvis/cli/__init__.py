@@ -1,0 +1,115 @@
+"""The `parvis` command; a verb is imported when it is used, so that the server's supervisor is small."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from parvis.cli.say import gettext as _
+from parvis.cli.say import told, warn
+from parvis.errors import ParvisError
+
+COMMANDS = {
+    "init": "parvis.cli.init",
+    "serve": "parvis.cli.serve",
+    "demo": "parvis.cli.demo",
+    "migrate": "parvis.cli.migrate",
+    "member": "parvis.cli.member",
+    "plugin": "parvis.cli.plugin",
+    "doctor": "parvis.cli.doctor",
+    "config": "parvis.cli.configuration",
+    "version": "parvis.cli.version",
+}
+
+
+class Verbs(click.Group):
+    """A group whose commands are modules, imported on demand; each module's `command` is the command."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return found
+
+
+@click.command(
+    cls=Verbs,
+    help=_("Parvis: a company's own social network and lightweight intranet."),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--traceback", is_flag=True, help=_("Show where in the program an error happened."))
+def parvis(traceback: bool) -> None:
+    """Collect the options that stand before the verb."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 it could not be done, 2 wrong usage, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    traceback = "--traceback" in words
+    # The option may stand anywhere: whoever needs it adds it to the line that failed.
+    words = [word for word in words if word != "--traceback"]
+    try:
+        code = parvis.main(args=words, prog_name="parvis", standalone_mode=False)
+    except BaseException as error:
+        if traceback and not isinstance(error, SystemExit | click.ClickException | click.exceptions.Exit):
+            raise
+        code = exit_code(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def exit_code(error: BaseException) -> int:
+    """Say what went wrong in one line and return the exit code."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        warn(_("Interrupted."))
+        return 130
+    if isinstance(error, BrokenPipeError):
+        # The reader of our output left (`| head`); Python would complain when it flushes at exit.
+        sys.stdout = None
+        return 1
+    warn(explained(error))
+    return 1
+
+
+def explained(error: BaseException) -> str:
+    """Return what happened and what to do, for any error."""
+    if isinstance(error, ParvisError):
+        return told(error)
+    if isinstance(error, OSError):
+        return _of_system(error)
+    if type(error).__module__ == "sqlite3":
+        from parvis.data.engines import unavailable
+
+        return told(unavailable(error, _("of this instance")))
+    kind = type(error).__name__
+    text = _("Unexpected error: {kind}: {detail}. Run the command again with --traceback and report it.")
+    return told(text.format(kind=kind, detail=error))
+
+
+def _of_system(error: OSError) -> str:
+    file = error.filename or ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return _("The disk is full: {file} Make room; nothing that was saved is lost.").format(file=file)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return _(
+            "{file} may not be written or read by this account. Run Parvis as the owner of the instance."
+        ).format(file=file)
+    return f"{file}: {error.strerror or error}" if file else str(error)
+
+
+__all__ = ("COMMANDS", "exit_code", "explained", "main", "parvis")

@@ -1,0 +1,113 @@
+"""`parvis plugin`: what is installed, in which state and why; switching on and off."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from parvis.cli.instance import configuration, in_instance, in_site, with_json
+from parvis.cli.say import gettext as _
+from parvis.cli.say import say, say_json, table
+from parvis.config import Phrase as _l  # noqa: N813
+from parvis.errors import NotFound
+
+if TYPE_CHECKING:
+    from parvis.site import Site
+
+
+@click.group(name="plugin", help=_("List plugins, switch them on and off."))
+def command() -> None:
+    """Collect the verbs about plugins."""
+
+
+@command.command(name="list", help=_("List the installed plugins with their states."))
+@in_instance
+@with_json
+def list_plugins(directory: str, as_json: bool) -> None:
+    """List all plugins."""
+    found = in_site(configuration(directory), _described)
+    if as_json:
+        say_json(found)
+    else:
+        table([(one["name"], one["state"], one["version"], one["reason"] or one["summary"]) for one in found])
+
+
+@command.command(help=_("Show one plugin: state, reason, what it declares."))
+@in_instance
+@click.argument("name")
+@with_json
+def show(directory: str, name: str, as_json: bool) -> None:
+    """Show one plugin."""
+    found = in_site(configuration(directory), lambda site: _one(site, name))
+    _show(found, as_json)
+
+
+@command.command(help=_("Switch a plugin on; a running server follows within a second."))
+@in_instance
+@click.argument("name")
+@with_json
+def enable(directory: str, name: str, as_json: bool) -> None:
+    """Enable one plugin."""
+
+    async def switch(site: Site) -> dict[str, Any]:
+        await _one(site, name)
+        await site.plugins.enable(name)
+        return await _one(site, name)
+
+    _show(in_site(configuration(directory), switch), as_json)
+
+
+@command.command(
+    help=_("Switch a plugin off; its data is kept and a running server follows within a second.")
+)
+@in_instance
+@click.argument("name")
+@with_json
+def disable(directory: str, name: str, as_json: bool) -> None:
+    """Disable one plugin."""
+
+    async def switch(site: Site) -> dict[str, Any]:
+        await _one(site, name)
+        await site.plugins.disable(name)
+        return await _one(site, name)
+
+    _show(in_site(configuration(directory), switch), as_json)
+
+
+async def _described(site: Site) -> list[dict[str, Any]]:
+    """Return the plugins as texts in the language of the terminal."""
+    return [
+        {key: _plain(value) for key, value in asdict(plugin).items()}
+        for plugin in await site.plugins.describe()
+    ]
+
+
+def _plain(value: object) -> Any:
+    """Return what JSON can hold: lazy texts and reasons as text."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return str(value)
+
+
+async def _one(site: Site, name: str) -> dict[str, Any]:
+    for plugin in await _described(site):
+        if plugin["name"] == name:
+            return plugin
+    raise NotFound(
+        _l("No plugin {name} is installed.", name=name), remedy=_l("List them with: parvis plugin list")
+    )
+
+
+def _show(plugin: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        say_json(plugin)
+        return
+    for key, value in plugin.items():
+        if value not in ("", None, [], {}):
+            say(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")

@@ -1,0 +1,341 @@
+"""The web server: granian's supervisor around workers that say when they are ready, or why they are not.
+
+The supervisor imports neither Litestar nor Piccolo: it stays small, and after SIGHUP its new workers read new
+code. What granian leaves open is answered here: it replaces workers after a fixed delay whether the new ones
+serve or not, and it tells nobody why a worker did not start.
+"""
+
+# Granian carries no annotations at these methods.
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import multiprocessing
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from granian.constants import Interfaces, Loops
+from granian.log import LogLevels
+from granian.server.mp import MPServer, WorkerProcess
+
+from parvis.config import Config
+from parvis.errors import ConfigError, ParvisError
+
+if TYPE_CHECKING:
+    from parvis.config import LogSection
+
+# Connections that wait for accept(), and connections served at once: streams and idle keep-alives count, so
+# granian's default (the backlog shared between the workers) would leave requests hanging.
+BACKLOG = 4096
+BACKPRESSURE = 20_000
+# Seconds for open requests when a worker stops; streams never end by themselves.
+KILL_TIMEOUT = 5
+# Seconds a worker may take to start: a migration of a large table can be long.
+START_TIMEOUT = 900.0
+_READY = b"+"
+_FAILED = b"-"
+
+
+class PortTaken(ConfigError):
+    """Another program listens at the address already."""
+
+
+class StartFailed(ParvisError):
+    """A worker did not start; the message is the worker's own."""
+
+
+def serve(
+    config: Config, *, migrate: bool = False, hangup_stops: bool = False, ready: Callable[[], None]
+) -> None:
+    """Serve an instance until SIGTERM or SIGINT; `ready` is called once every worker answers.
+
+    `migrate` runs what is pending first; a fresh database is always set up. SIGHUP replaces the workers one
+    after the other, or stops with `hangup_stops`. Raises PortTaken or StartFailed.
+    """
+    check_port(config.server.host, config.server.port)
+    # Workers share the supervisor's memory, and inherit the ends of their pipes.
+    multiprocessing.set_start_method("fork", force=True)
+    Supervisor(config, migrate=migrate, hangup_stops=hangup_stops, ready=ready).serve()
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise PortTaken unless a server can listen there; granian itself would share a port of its own kind."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, proto) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+            trial.listen(1)
+    except OSError as error:
+        raise _port_problem(error, host, port) from None
+
+
+def _port_problem(error: OSError, host: str, port: int) -> PortTaken:
+    from parvis.config import Phrase as _l  # noqa: N813
+
+    if error.errno == errno.EADDRINUSE:
+        return PortTaken(
+            _l("Port {port} of {host} is taken by another program.", port=port, host=host),
+            remedy=_l("End it, or choose another port with --port or PARVIS_SERVER_PORT."),
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return PortTaken(
+            _l("Port {port} of {host} may not be used by this account.", port=port, host=host),
+            remedy=_l("Choose a port from 1024 up; a proxy in front of it can answer at 80 and 443."),
+        )
+    return PortTaken(
+        _l(
+            "Parvis cannot listen at {host}, port {port}: {detail}.",
+            port=port,
+            host=host,
+            detail=error.strerror,
+        ),
+        remedy=_l("Choose an address of this machine with --host or PARVIS_SERVER_HOST."),
+    )
+
+
+class Supervisor(MPServer):
+    """Granian's process server with workers that report themselves through a pipe."""
+
+    def __init__(
+        self, config: Config, *, migrate: bool, hangup_stops: bool, ready: Callable[[], None]
+    ) -> None:
+        super().__init__(
+            target="parvis.asgi:app",
+            address=config.server.host,
+            port=config.server.port,
+            interface=Interfaces.ASGI,
+            workers=config.server.workers,
+            loop=Loops.uvloop,
+            websockets=False,
+            backlog=BACKLOG,
+            backpressure=BACKPRESSURE,
+            log_level=LogLevels.debug if config.log.level == "debug" else LogLevels.warning,
+            log_dictconfig=logging_config(config.log),
+            respawn_failed_workers=True,
+            workers_kill_timeout=KILL_TIMEOUT,
+        )
+        self._config = config
+        self._migrate = migrate
+        self._hangup_stops = hangup_stops
+        self._tell_ready = ready
+        # A worker notices by the end of this pipe that its supervisor is gone, even after kill -9.
+        self._life = os.pipe()
+        # The pipe of the worker that is being started; it inherits the end to write to.
+        self._report = (-1, -1)
+
+    def serve(self, *args: Any, **kwargs: Any) -> None:
+        """Start the workers and supervise them."""
+        super().serve(target_loader=self._load, wrap_loader=False)
+
+    # -- in a worker -----------------------------------------------------------------------------------------
+
+    def _load(self) -> Any:
+        """Prepare the database and return the application; runs in the worker, right after the fork."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
+        # Ctrl-C reaches the whole group; the supervisor passes it on in order.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        os.close(self._life[1])
+        os.close(self._report[0])
+        try:
+            import asyncio
+
+            from parvis.app import create_app
+            from parvis.cli.database import prepare_database
+
+            asyncio.run(prepare_database(self._config, migrate=self._migrate))
+            return _Reporting(create_app(self._config), self._report[1], self._life[0])
+        except Exception as error:
+            if not isinstance(error, ParvisError):
+                logging.getLogger("parvis").exception("a worker could not start")
+            _report_failure(self._report[1], error)
+            os._exit(1)
+
+    # -- in the supervisor -----------------------------------------------------------------------------------
+
+    def signal_handler_reload(self, *args: Any, **kwargs: Any) -> None:
+        """Replace the workers on SIGHUP, or stop where the terminal owns the server."""
+        if self._hangup_stops:
+            self.signal_handler_interrupt()
+        else:
+            super().signal_handler_reload(*args, **kwargs)
+
+    def _spawn_worker(  # type: ignore[override]
+        self, idx: int, target: Any, callback_loader: Any
+    ) -> WorkerProcess:
+        self._report = os.pipe()
+        worker = super()._spawn_worker(idx, target, callback_loader)
+        worker.__class__ = _Worker
+        return worker
+
+    def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
+        """Start the workers one after the other: the first one prepares the database alone."""
+        for idx in range(self.workers):
+            worker = self._spawn_worker(idx, spawn_target, target_loader)
+            worker.start()
+            self.wrks.append(worker)
+            problem = self._await_ready(worker)
+            if self.interrupt_signal:
+                return
+            if problem is not None:
+                self.shutdown()
+                raise StartFailed(problem)
+        self._tell_ready()
+
+    def _respawn_workers(self, workers: Any, spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
+        """Replace workers: a former one stops only when the new one answers, and stays when it does not."""
+        for idx in workers:
+            former = self.wrks[idx]
+            worker = self._spawn_worker(idx, spawn_target, target_loader)
+            worker.start()
+            problem = self._await_ready(worker)
+            if problem is not None:
+                worker.join()
+                if not former.is_alive():
+                    self.shutdown()
+                    raise StartFailed(problem)
+                log = logging.getLogger("parvis")
+                log.error("the former workers go on serving, since a new one did not start: %s", problem)
+                return
+            self.respawned_wrks[idx] = time.monotonic()
+            self.wrks[idx] = worker
+            self._stop(former)
+
+    def _stop(self, worker: WorkerProcess) -> None:
+        worker.terminate()
+        worker.join(KILL_TIMEOUT)
+        if worker.is_alive():
+            worker.kill()
+            worker.join()
+
+    def _await_ready(self, worker: Any) -> str | None:
+        """Wait for a worker's report; return None when it serves, else why it does not."""
+        reading, writing = self._report
+        os.close(writing)
+        said = b""
+        end = time.monotonic() + START_TIMEOUT
+        try:
+            while time.monotonic() < end and not self.interrupt_signal:
+                if not select.select([reading], [], [], 0.2)[0]:
+                    continue
+                chunk = os.read(reading, 65536)
+                said += chunk
+                if said.startswith(_READY):
+                    worker.is_ready = True
+                    return None
+                if not chunk:
+                    return said.removeprefix(_FAILED).decode() or "the worker ended without a word"
+        finally:
+            os.close(reading)
+        return None if self.interrupt_signal else "the worker took too long to start"
+
+
+class _Worker(WorkerProcess):
+    """A worker whose end is unexpected only after it was ready; before that, its own report tells why."""
+
+    is_ready = False
+
+    def _watcher(self) -> None:
+        self.inner.join()
+        if self.is_ready and not self.interrupt_by_parent:
+            self.parent.interrupt_children.append(self.idx)
+            self.parent.main_loop_interrupt.set()
+
+
+class _Reporting:
+    """The application, telling the supervisor when its lifespan has begun or why it could not."""
+
+    def __init__(self, app: Any, report: int, life: int) -> None:
+        self._app = app
+        self._report = report
+        self._life = life
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        if scope["type"] == "lifespan":
+            return self._lifespan(scope, receive, send)
+        return self._app(scope, receive, send)
+
+    async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
+        import asyncio
+
+        async def reporting(message: Any) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                _report_failure(self._report, message.get("message", ""))
+                # Granian would print the failure a second time, with a traceback.
+                os._exit(1)
+            if message["type"] == "lifespan.startup.complete":
+                loop = asyncio.get_running_loop()
+                loop.add_reader(self._life, self._orphaned)
+                # The socket opens right after this message: tell a moment later.
+                loop.call_later(0.02, self._tell_ready)
+            await send(message)
+
+        await self._app(scope, receive, reporting)
+
+    def _tell_ready(self) -> None:
+        os.write(self._report, _READY)
+        os.close(self._report)
+
+    def _orphaned(self) -> None:
+        import asyncio
+
+        asyncio.get_running_loop().remove_reader(self._life)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _report_failure(pipe: int, problem: object) -> None:
+    """Tell the supervisor why this worker does not start, in the language of the command."""
+    from parvis.cli.say import told
+
+    os.write(pipe, _FAILED + told(problem).encode())
+
+
+def logging_config(log: LogSection) -> dict[str, Any]:
+    """Return the logging set-up of every process: one line a record on stderr, for people or machines."""
+    level = log.level.upper()
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+            "json": {"()": "parvis.server.JsonLines"},
+        },
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stderr",
+                "formatter": log.format,
+            }
+        },
+        "root": {"handlers": ["console"], "level": level if level != "DEBUG" else "INFO"},
+        "loggers": {"parvis": {"level": level}, "_granian": {"level": "WARNING"}},
+    }
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time (UTC, RFC 3339), level, logger, message, traceback if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+__all__ = ("PortTaken", "StartFailed", "Supervisor", "check_port", "logging_config", "serve")
