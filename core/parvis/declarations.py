@@ -47,6 +47,7 @@ class ContentType:
     load_many: LoadMany
     card_template: str
     url: Callable[[Any], str] | None = None
+    edit_url: Callable[[Any], str] | None = None
     search_text: Callable[[Any], str] | None = None
     excerpt: Callable[[Any], str] | None = None
     listed: bool = True

@@ -25,7 +25,7 @@ async def forwards(schema: Schema) -> None:
     await files(schema)
     await services(schema)
     await schema.execute(
-        "insert into audience (id, kind, key, space) values (1, 'everyone', 'everyone', null)"
+        "insert into audience (kind, key, space) values ('everyone', 'everyone', null)"
     )
     for name in ("plugins", "settings", "cards"):
         await schema.execute(f"insert into site_counter (name, value) values ('{name}', 1)")  # noqa: S608
@@ -299,5 +299,6 @@ async def services(schema: Schema) -> None:
         text("version", default=""),
         text("reason", default=""),
         json("tables", default="[]"),
+        json("guards", default="[]"),
         timestamptz("changed"),
     )
