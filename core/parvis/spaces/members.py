@@ -1,0 +1,42 @@
+"""Who belongs to a space: its members page, and the people in charge of it."""
+
+from __future__ import annotations
+
+from parvis.data import PreparedSQL
+from parvis.people.directory import After, words_of
+from parvis.spaces.tables import SpaceMemberRow, SpaceRow
+
+PAGE = 50
+"""Members on one page."""
+
+_PERSON = "m.id AS member, m.name, m.sort_name, m.role AS site_role, t.role, t.joined"
+_MATCHES = " AND ".join(f"m.search LIKE :word{number} ESCAPE '!'" for number in range(len(words_of(""))))
+_MEMBERS = PreparedSQL(
+    f"SELECT {_PERSON} FROM space_member t JOIN member m ON m.id = t.member"  # noqa: S608 - our own text
+    f" WHERE t.space = :space AND m.state = 'active' AND {_MATCHES}"
+    " AND (m.sort_name > :name OR (m.sort_name = :name AND m.id > :id))"
+    " ORDER BY m.sort_name, m.id LIMIT :limit"
+)
+_IN_CHARGE = PreparedSQL(
+    f"SELECT {_PERSON} FROM space_member t JOIN member m ON m.id = t.member"  # noqa: S608
+    " WHERE t.space = :space AND m.state = 'active' AND t.role IN ('owner', 'moderator')"
+    " ORDER BY CASE t.role WHEN 'owner' THEN 0 ELSE 1 END, m.sort_name, m.id LIMIT 50"
+)
+
+
+async def members_of(
+    space: SpaceRow, *, query: str = "", after: After | None = None, size: int = PAGE
+) -> tuple[list[SpaceMemberRow], After | None]:
+    """Return one page of a space's active members by name, and where the next page begins.
+
+    The caller holds the space through its door and asked `is_readable`.
+    """
+    start = after or After("", 0)
+    rows = await _MEMBERS(space=space.id, **words_of(query), name=start.name, id=start.id, limit=size + 1)
+    found = [SpaceMemberRow(**row) for row in rows[:size]]
+    return found, After(found[-1].sort_name, found[-1].member) if len(rows) > size else None
+
+
+async def people_in_charge(space: SpaceRow) -> list[SpaceMemberRow]:
+    """Return owners and moderators: whoever knows of a space may know whom to ask."""
+    return [SpaceMemberRow(**row) for row in await _IN_CHARGE(space=space.id)]
