@@ -27,6 +27,7 @@ from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from granian.server.mp import MPServer, WorkerProcess
 
+from parvis.cli.running import drop_pid, write_pid
 from parvis.config import Config
 from parvis.errors import ConfigError, ParvisError
 
@@ -53,18 +54,16 @@ class StartFailed(ParvisError):
     """A worker did not start; the message is the worker's own."""
 
 
-def serve(
-    config: Config, *, migrate: bool = False, hangup_stops: bool = False, ready: Callable[[], None]
-) -> None:
+def serve(config: Config, *, migrate: bool = False, ready: Callable[[], None]) -> None:
     """Serve an instance until SIGTERM or SIGINT; `ready` is called once every worker answers.
 
     `migrate` runs what is pending first; a fresh database is always set up. SIGHUP replaces the workers one
-    after the other, or stops with `hangup_stops`. Raises PortTaken or StartFailed.
+    after the other; a closed terminal stops the server. Raises PortTaken or StartFailed.
     """
     check_port(config.server.host, config.server.port)
     # Workers share the supervisor's memory, and inherit the ends of their pipes.
     multiprocessing.set_start_method("fork", force=True)
-    Supervisor(config, migrate=migrate, hangup_stops=hangup_stops, ready=ready).serve()
+    Supervisor(config, migrate=migrate, ready=ready).serve()
 
 
 def check_port(host: str, port: int) -> None:
@@ -106,9 +105,7 @@ def _port_problem(error: OSError, host: str, port: int) -> PortTaken:
 class Supervisor(MPServer):
     """Granian's process server with workers that report themselves through a pipe."""
 
-    def __init__(
-        self, config: Config, *, migrate: bool, hangup_stops: bool, ready: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: Config, *, migrate: bool, ready: Callable[[], None]) -> None:
         super().__init__(
             target="parvis.asgi:app",
             address=config.server.host,
@@ -126,7 +123,8 @@ class Supervisor(MPServer):
         )
         self._config = config
         self._migrate = migrate
-        self._hangup_stops = hangup_stops
+        # Started from a terminal, and not by nohup: it ends when the terminal is closed.
+        self._has_terminal = os.isatty(0) and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
         self._tell_ready = ready
         # A worker notices by the end of this pipe that its supervisor is gone, even after kill -9.
         self._life = os.pipe()
@@ -164,8 +162,8 @@ class Supervisor(MPServer):
     # -- in the supervisor -----------------------------------------------------------------------------------
 
     def signal_handler_reload(self, *args: Any, **kwargs: Any) -> None:
-        """Replace the workers on SIGHUP, or stop where the terminal owns the server."""
-        if self._hangup_stops:
+        """Replace the workers on SIGHUP, or stop when it tells that the terminal was closed."""
+        if self._has_terminal and not os.isatty(0):
             self.signal_handler_interrupt()
         else:
             super().signal_handler_reload(*args, **kwargs)
@@ -190,7 +188,13 @@ class Supervisor(MPServer):
             if problem is not None:
                 self.shutdown()
                 raise StartFailed(problem)
+        write_pid(self._config)
         self._tell_ready()
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Stop the workers and forget that this process serves the instance."""
+        drop_pid(self._config)
+        super().shutdown(exit_code)
 
     def _respawn_workers(self, workers: Any, spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
         """Replace workers: a former one stops only when the new one answers, and stays when it does not."""

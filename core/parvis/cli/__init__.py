@@ -93,9 +93,10 @@ def explained(error: BaseException) -> str:
     if isinstance(error, OSError):
         return _of_system(error)
     if type(error).__module__ == "sqlite3":
+        from parvis.data import bound_engine
         from parvis.data.engines import unavailable
 
-        return told(unavailable(error, _("of this instance")))
+        return told(unavailable(error, str(getattr(bound_engine(), "path", ""))))
     kind = type(error).__name__
     text = _("Unexpected error: {kind}: {detail}. Run the command again with --traceback and report it.")
     return told(text.format(kind=kind, detail=error))
@@ -104,7 +105,7 @@ def explained(error: BaseException) -> str:
 def _of_system(error: OSError) -> str:
     file = error.filename or ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return _("The disk is full: {file} Make room; nothing that was saved is lost.").format(file=file)
+        return _("The disk is full. Make room; nothing that was saved is lost. {file}").format(file=file)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return _(
             "{file} may not be written or read by this account. Run Parvis as the owner of the instance."

@@ -21,8 +21,8 @@ async def prepare_database(config: Config, *, migrate: bool) -> list[str]:
     Raises NewerDatabase and DatabaseUnavailable as the engine finds them.
     """
     from parvis.data import open_engine
-    from parvis.data.runner import applied, pending
-    from parvis.data.runner import migrate as run
+    from parvis.data.migrations import applied, pending
+    from parvis.data.migrations import migrate as run
 
     make_folders(config)
     engine = open_engine(config.database.absolute_url, pool_size=1)
@@ -34,7 +34,7 @@ async def prepare_database(config: Config, *, migrate: bool) -> list[str]:
         if await applied(engine, CORE) and not migrate:
             raise MigrationsPending(
                 _l(
-                    "The database is older than this program: {count} changes of its schema wait.",
+                    "The database is older than this program; changes of its schema that wait: {count}.",
                     count=len(waiting),
                 ),
                 remedy=_l("Make a backup, then run: parvis migrate --dir {folder}", folder=config.directory),
@@ -62,15 +62,22 @@ async def migrate_all(config: Config) -> dict[str, list[str]]:
 
 
 async def pending_everywhere(config: Config) -> dict[str, list[str]]:
-    """Return the ids of what is pending by application; with a fresh database, all of the core's."""
+    """Return the ids of what is pending in the core, and the names of plugins whose data waits, by application.
+
+    Plugins are looked at when the core is up to date: they stand on its tables.
+    """
+    from parvis.app import open_site
     from parvis.data import open_engine
-    from parvis.data.runner import pending
+    from parvis.data.migrations import pending
 
     make_folders(config)
     engine = open_engine(config.database.absolute_url, pool_size=1)
     await engine.start()
     try:
-        waiting = {CORE: [step.id for step in await pending(engine, CORE, CORE_MIGRATIONS)]}
+        waiting = [step.id for step in await pending(engine, CORE, CORE_MIGRATIONS)]
     finally:
         await engine.stop()
-    return {app: steps for app, steps in waiting.items() if steps}
+    if waiting:
+        return {CORE: waiting}
+    async with open_site(config) as site:
+        return {name: ["*"] for name in sorted(site.plugins.needs_update)}

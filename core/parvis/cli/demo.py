@@ -31,7 +31,7 @@ PASSWORD = "parvis-demo"  # noqa: S105 - told to everybody on purpose
 
 @click.command(
     name="demo",
-    help=_("Open the demo community at http://localhost:8000; it is made when it is missing."),
+    help=_("Open the demo community. It is made when it is missing, and found again later."),
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help=_("The address to listen at."))
 @click.option("--port", default=8000, show_default=True, help=_("The port to listen at."))
@@ -64,7 +64,7 @@ def command(host: str, port: int, directory: str, fresh: bool, lang: str | None,
                 "The password of every demo account is public, and {host} is reached from other machines."
             ).format(host=host)
         )
-    serve(config, migrate=True, hangup_stops=True, ready=announcing(config, lambda: greet(config)))
+    serve(config, migrate=True, ready=announcing(config, lambda: greet(config)))
 
 
 def demo_environment(host: str, port: int, workers: int, lang: str | None) -> dict[str, str]:
@@ -187,11 +187,11 @@ def _seed(config: Config) -> None:
 def progress_bar(is_terminal: bool) -> Callable[[str, int, int], None]:
     """Return what draws progress: one moving line a step on a terminal, its beginning and end elsewhere."""
     labels = {
-        "people": _("People"),
-        "portraits": _("Portraits"),
-        "spaces": _("Spaces"),
-        "posts": _("Posts"),
-        "pictures": _("Pictures"),
+        "people": _("Adding people"),
+        "portraits": _("Adding portraits"),
+        "spaces": _("Opening spaces"),
+        "posts": _("Writing posts"),
+        "pictures": _("Adding pictures"),
     }
 
     def progress(what: str, done: int, total: int) -> None:
@@ -200,9 +200,9 @@ def progress_bar(is_terminal: bool) -> Callable[[str, int, int], None]:
             filled = 25 * done // max(total, 1)
             bar = "█" * filled + "░" * (25 - filled)
             end = "\n" if done >= total else ""
-            print(f"\r  {label:<12} {bar} {done:>4}/{total}", end=end, file=sys.stderr, flush=True)
+            print(f"\r  {label:<24} {bar} {done:>4}/{total}", end=end, file=sys.stderr, flush=True)
         elif done >= total:
-            print(f"  {label:<12} {total}", file=sys.stderr, flush=True)
+            print(f"  {label:<24} {total}", file=sys.stderr, flush=True)
 
     return progress
 

@@ -16,7 +16,7 @@ SIGNS = {"ok": "✓", "warning": "!", "error": "✗"}
 
 @click.command(
     name="doctor",
-    help=_("Check configuration, secrets, database, plugins and disk; ends with 1 on an error."),
+    help=_("Check the whole instance. Each finding has its remedy; the exit code is 1 on an error."),
 )
 @in_instance
 @with_json
@@ -44,7 +44,7 @@ def command(directory: str, as_json: bool) -> None:
             if finding.remedy:
                 say(f"    → {told(finding.remedy)}")
         say(
-            _("{errors} errors, {warnings} warnings").format(
+            _("errors: {errors}, warnings: {warnings}").format(
                 errors=counts["error"], warnings=counts["warning"]
             )
         )

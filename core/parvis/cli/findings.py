@@ -271,7 +271,7 @@ async def _engine(engine: Engine, config: Config) -> AsyncIterator[Finding]:
 
 async def _schema(engine: Engine, config: Config) -> AsyncIterator[Finding]:
     from parvis.cli.database import CORE, CORE_MIGRATIONS
-    from parvis.data.runner import applied, pending
+    from parvis.data.migrations import applied, pending
 
     waiting = await pending(engine, CORE, CORE_MIGRATIONS)
     if not await applied(engine, CORE):
@@ -282,7 +282,7 @@ async def _schema(engine: Engine, config: Config) -> AsyncIterator[Finding]:
         yield Finding(
             "error",
             "migrations",
-            _l("{count} changes of the schema wait.", count=len(waiting)),
+            _l("Changes of the schema that wait: {count}", count=len(waiting)),
             _l("Make a backup, then run: parvis migrate --dir {folder}", folder=config.directory),
         )
     else:
@@ -317,11 +317,6 @@ def _of_plugin(plugin: Any) -> Finding:
     return Finding(
         level,
         f"plugin {plugin.name}",
-        _l(
-            "{state} {version} {reason}",
-            state=plugin.state,
-            version=plugin.version,
-            reason=plugin.reason or "",
-        ),
+        " ".join(str(part) for part in (plugin.state, plugin.version, plugin.reason) if part),
         _l("See: parvis plugin show {name}", name=plugin.name) if level != "ok" else "",
     )

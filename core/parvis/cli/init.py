@@ -19,7 +19,7 @@ from parvis.config import CONFIG_FILE, LANGUAGES, SECRETS_FILE, load_config, mas
 from parvis.config import Phrase as _l  # noqa: N813
 from parvis.errors import ConfigError, ParvisError
 
-IGNORED = "/secrets.toml\n/data/\n"
+IGNORED = "/secrets.toml\n/data/\n/parvis.pid\n"
 
 
 class FolderTaken(ParvisError):
@@ -38,7 +38,9 @@ class Wishes:
     tagline: str = ""
 
 
-@click.command(name="init", help=_("Make a new instance in DIR: configuration, secrets, a data folder."))
+@click.command(
+    name="init", help=_("Make a new instance in DIR. It gets a configuration, secrets and a data folder.")
+)
 @click.argument("directory", metavar="DIR", required=False, envvar="PARVIS_DIR")
 @click.option("--dir", "other", metavar="DIR", help=_("The same as DIR."))
 @click.option("--name", default="Parvis", show_default=True, help=_("What the community is called."))

@@ -11,7 +11,7 @@ from parvis.cli.say import gettext as _
 from parvis.cli.say import say, say_json
 
 
-@click.command(name="migrate", help=_("Bring the database up to this program; it may be repeated."))
+@click.command(name="migrate", help=_("Bring the database up to date. Changes of core and plugins run once."))
 @in_instance
 @click.option("--check", is_flag=True, help=_("Change nothing; end with 1 when changes wait."))
 @with_json

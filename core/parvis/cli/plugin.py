@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,14 +49,20 @@ def show(directory: str, name: str, as_json: bool) -> None:
 @click.argument("name")
 @with_json
 def enable(directory: str, name: str, as_json: bool) -> None:
-    """Enable one plugin."""
+    """Enable one plugin; code that the server has not loaded yet comes in by a rolling reload."""
+    config = configuration(directory)
 
-    async def switch(site: Site) -> dict[str, Any]:
-        await _one(site, name)
+    async def switch(site: Site) -> tuple[dict[str, Any], bool]:
+        before = await _one(site, name)
         await site.plugins.enable(name)
-        return await _one(site, name)
+        return await _one(site, name), before["state"] not in ("enabled", "disabled", "suspended")
 
-    _show(in_site(configuration(directory), switch), as_json)
+    found, is_new = in_site(config, switch)
+    _show(found, as_json)
+    if is_new:
+        from parvis.cli.running import reload_server
+
+        reload_server(config)
 
 
 @command.command(
@@ -64,13 +70,14 @@ def enable(directory: str, name: str, as_json: bool) -> None:
 )
 @in_instance
 @click.argument("name")
+@click.option("--yes", is_flag=True, help=_("Also when content that it hides becomes visible."))
 @with_json
-def disable(directory: str, name: str, as_json: bool) -> None:
+def disable(directory: str, name: str, yes: bool, as_json: bool) -> None:
     """Disable one plugin."""
 
     async def switch(site: Site) -> dict[str, Any]:
         await _one(site, name)
-        await site.plugins.disable(name)
+        await site.plugins.disable(name, confirm=yes)
         return await _one(site, name)
 
     _show(in_site(configuration(directory), switch), as_json)
@@ -78,16 +85,16 @@ def disable(directory: str, name: str, as_json: bool) -> None:
 
 async def _described(site: Site) -> list[dict[str, Any]]:
     """Return the plugins as texts in the language of the terminal."""
-    return [
-        {key: _plain(value) for key, value in asdict(plugin).items()}
-        for plugin in await site.plugins.describe()
-    ]
+    return [_plain(plugin) for plugin in await site.plugins.describe()]
 
 
-def _plain(value: object) -> Any:
+def _plain(value: Any) -> Any:
     """Return what JSON can hold: lazy texts and reasons as text."""
     if value is None or isinstance(value, bool | int | float):
         return value
+    # A reason is a dataclass that says itself in the reader's language.
+    if is_dataclass(value) and type(value).__str__ is object.__str__:
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(one) for one in value]
     if isinstance(value, dict):

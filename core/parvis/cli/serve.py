@@ -15,7 +15,7 @@ from parvis.config import Config, is_loopback
 
 
 @click.command(
-    name="serve", help=_("Serve the community until SIGTERM or Ctrl-C; SIGHUP replaces the workers.")
+    name="serve", help=_("Serve the community. SIGTERM or Ctrl-C ends it, SIGHUP replaces the workers.")
 )
 @in_instance
 @click.option("--host", metavar="ADDRESS", help=_("Listen at this address instead of server.host."))
