@@ -14,11 +14,11 @@ from parvis.content.actions import (
     undo_remove,
 )
 from parvis.content.audiences import EVERYONE, audience_of_set, audience_of_space, audiences_of
-from parvis.content.decide import allowed, decide, demand
 from parvis.content.events import emit
 from parvis.content.files import StoredFile, access_file, drop_file, files_of, own_files, receive_file
 from parvis.content.lists import Before, Page, feed, pinned
 from parvis.content.tables import ContentRow
+from parvis.spaces.decide import allowed, decide, demand
 
 __all__ = (
     "EVERYONE",

@@ -17,6 +17,7 @@ from parvis.content.tables import ROW_COLUMNS, ContentRow
 from parvis.data import Param, PreparedSQL
 from parvis.errors import NotFound
 from parvis.site import current
+from parvis.spaces.decide import demand
 
 if TYPE_CHECKING:
     from parvis.declarations import ContentFilter
@@ -99,7 +100,9 @@ def _narrowed(alias: str, hidden: frozenset[str]) -> str:
     for declared in current().plugins.filters:
         if hidden.issuperset(declared.value.types):
             continue
-        clauses.append(f"(content.type NOT IN ({_literals(declared.value.types)}) OR ({_where_text(declared.value)}))")
+        clauses.append(
+            f"(content.type NOT IN ({_literals(declared.value.types)}) OR ({_where_text(declared.value)}))"
+        )
     text = " AND ".join(clauses)
     return _ALIAS.sub(f"{alias}.", text) if text else ""
 
@@ -197,8 +200,6 @@ async def access_content(actor: Actor, content: int, permission: str | None = No
 
     Missing and unreadable look alike: NotFound. Readable but not allowed: Forbidden.
     """
-    from parvis.content.decide import demand
-
     rows = await _ONE.rows(actor, id=content)
     if not rows:
         raise NotFound()

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from parvis.content.access import access_content, removed_content
-from parvis.content.decide import allowed, demand
 from parvis.content.events import emit
 from parvis.content.files import attach_files
 from parvis.content.tables import ROW_COLUMNS, ContentRow
@@ -22,6 +21,7 @@ from parvis.errors import Conflict, Forbidden, Invalid, NotFound
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.services.limits import limit
 from parvis.site import current
+from parvis.spaces.decide import allowed, demand
 
 if TYPE_CHECKING:
     from parvis.people.actor import Actor
@@ -156,7 +156,12 @@ async def publish(
                 raise _Twice
             content: int = row["id"]
             await _ADD_VERSION(
-                content=content, version=1, title=written.title, source=written.text, editor=actor.member, at=now
+                content=content,
+                version=1,
+                title=written.title,
+                source=written.text,
+                editor=actor.member,
+                at=now,
             )
             if written.files:
                 await attach_files(actor, content, written.files)
@@ -278,7 +283,9 @@ async def undo_remove(actor: Actor, content: int) -> ContentRow:
     """Bring back what was removed within 30 days; an author cannot undo what somebody else took away."""
     row, removed_by = await removed_content(actor, content)
     if actor.member != removed_by:
-        raise Forbidden(_l("This was removed by somebody else."), remedy=_l("Ask a moderator to bring it back."))
+        raise Forbidden(
+            _l("This was removed by somebody else."), remedy=_l("Ask a moderator to bring it back.")
+        )
     async with transaction():
         if await _RESTORE.one(id=content, since=datetime.now(UTC) - UNDO) is None:
             raise NotFound()

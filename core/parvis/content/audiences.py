@@ -40,7 +40,9 @@ _ADD = PreparedSQL(
     "INSERT INTO audience (kind, key, space) VALUES (:kind, :key, :space) "
     "ON CONFLICT (key) DO UPDATE SET kind = excluded.kind RETURNING id"
 )
-_ADD_PART = PreparedSQL("INSERT INTO audience_part (audience, kind, subject) VALUES (:audience, :kind, :subject)")
+_ADD_PART = PreparedSQL(
+    "INSERT INTO audience_part (audience, kind, subject) VALUES (:audience, :kind, :subject)"
+)
 
 
 async def audiences_of(actor: Actor) -> list[int]:
@@ -89,7 +91,7 @@ async def audience_of_set(
             again: int = found["id"]
             return again
         row = await _ADD.one(kind="set", key=key, space=None)
-        assert row is not None  # noqa: S101 - INSERT … RETURNING always answers
+        assert row is not None
         audience: int = row["id"]
         for kind, subject in parts:
             await _ADD_PART(audience=audience, kind=kind, subject=subject)

@@ -25,9 +25,7 @@ UNATTACHED = timedelta(days=1)
 MOST_FILES = 20
 """How many files one content holds."""
 
-_COLUMNS = (
-    "id, name, type, kind, size, hash, plugin, width, height, alt, variants, owner, content, space, member, position"
-)
+_COLUMNS = "id, name, type, kind, size, hash, plugin, width, height, alt, variants, owner, content, space, member, position"
 _TYPES = {"variants": "json"}
 _ONE = PreparedSQL(f"SELECT {_COLUMNS} FROM file WHERE id = :id", short=True, types=_TYPES)  # noqa: S608
 _OF_CONTENTS = PreparedSQL(
@@ -45,9 +43,7 @@ _ATTACH = PreparedSQL(
     "UPDATE file SET content = :content, position = :position WHERE id = :id AND owner = :owner"
     " AND (content = :content OR (content IS NULL AND space IS NULL AND member IS NULL)) RETURNING id"
 )
-_KEEP = PreparedSQL(
-    "UPDATE file SET position = :position WHERE id = :id AND content = :content RETURNING id"
-)
+_KEEP = PreparedSQL("UPDATE file SET position = :position WHERE id = :id AND content = :content RETURNING id")
 _DETACH = PreparedSQL(
     "UPDATE file SET content = NULL, created = :now WHERE content = :content AND NOT (id = any(:keep))"
 )

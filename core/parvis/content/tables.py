@@ -58,7 +58,9 @@ class Content(Table, tablename="content"):
     id = BigSerial(primary_key=True)
     type = Text()
     object = BigInt(null=True, default=None)
-    root = ForeignKey("self", null=True, default=None, on_delete=OnDelete.restrict, on_update=OnDelete.restrict)
+    root = ForeignKey(
+        "self", null=True, default=None, on_delete=OnDelete.restrict, on_update=OnDelete.restrict
+    )
     space = _ref(Space, null=True)
     author = _ref(Member)
     audience = _ref(Audience)

@@ -1,0 +1,57 @@
+"""How many queries a page costs, and how the database means to run the lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from parvis.app import application_of, open_site
+from parvis.config import Config
+from parvis.data import bound_engine
+from parvis.people.sessions import open_session
+
+
+async def report(config: Config) -> None:
+    """Print the queries of a warm home page and their plans."""
+    async with open_site(config) as site:
+        app = application_of(site)
+        token = await open_session(7, "bench", "127.0.0.1")
+        asked = await _queries_of_home(app, token)
+        print(f"queries of a warm home page: {len(asked)}")
+        for sql, args in asked:
+            if "FROM content" in sql and "LIMIT" in sql:
+                for line in await _plan(sql, args):
+                    print("   ", line)
+
+
+async def _queries_of_home(app: Any, token: str) -> list[tuple[str, Any]]:
+    engine = bound_engine()
+    asked: list[tuple[str, Any]] = []
+    plain = engine.fetch
+
+    async def noting(sql: str, args: Any, **kwargs: Any) -> Any:
+        asked.append((sql, args))
+        return await plain(sql, args, **kwargs)
+
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://localhost", cookies={"parvis_session": token}
+    ) as http:
+        await http.get("/")
+        engine.fetch = noting  # type: ignore[method-assign]
+        try:
+            answer = await http.get("/")
+        finally:
+            engine.fetch = plain  # type: ignore[method-assign]
+    answer.raise_for_status()
+    return asked
+
+
+async def _plan(sql: str, args: Any) -> list[str]:
+    engine = bound_engine()
+    if engine.dialect == "sqlite":
+        rows = await engine.fetch("EXPLAIN QUERY PLAN " + sql, args)
+        return [row["detail"] for row in rows]
+    rows = await engine.fetch("EXPLAIN " + sql, args)
+    return [row["QUERY PLAN"] for row in rows][:12]

@@ -1,0 +1,1 @@
+"""Core behaviour written as ordinary plugins: sign-in by password, roles and navigation."""

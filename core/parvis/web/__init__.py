@@ -1,0 +1,18 @@
+"""Pages over HTTP: requests, rendering, cards and the pages of the core."""
+
+from parvis.web.cards import render_cards
+from parvis.web.file_pages import receive_upload
+from parvis.web.rendering import SlotPage, fragment, page, redirect, url
+from parvis.web.request import Form, Request
+
+__all__ = (
+    "Form",
+    "Request",
+    "SlotPage",
+    "fragment",
+    "page",
+    "receive_upload",
+    "redirect",
+    "render_cards",
+    "url",
+)

@@ -1,0 +1,39 @@
+"""The door of every handler: signed in unless it says it is public, and no request forged from elsewhere."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from parvis.errors import Forbidden, SignInRequired
+from parvis.services.i18n import lazy_gettext as _l
+from parvis.services.secrets import unmask
+from parvis.web.request import STATE, Request
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+async def door(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuse strangers and forged requests; a handler is open to strangers only by `opt={"public": True}`.
+
+    Forged requests: `Sec-Fetch-Site` or `Origin` tells where a request comes from (the outer wrapper refuses
+    other sites), and the session's own token must come along as header or field.
+    """
+    state = connection.scope[STATE]
+    if state.actor.member is None and not handler.opt.get("public"):
+        raise SignInRequired()
+    if connection.scope["method"] in SAFE or handler.opt.get("own_door"):
+        return
+    token = connection.headers.get("X-CSRF-Token")
+    if token is None and isinstance(connection, Request):
+        value = (await connection.form()).get("csrf")
+        token = value if isinstance(value, str) else None
+    secret = unmask(token) if token else None
+    if secret is None or not state.secret or not hmac.compare_digest(secret, state.secret):
+        raise Forbidden(
+            _l("This page was open for too long, or the request came from elsewhere."),
+            remedy=_l("Load the page again, then send once more."),
+        )

@@ -1,0 +1,258 @@
+"""Pages and fragments: one environment of templates, one way to answer with a page, one with a part of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import jinja2
+from litestar import Response
+from litestar.response import Redirect
+from markupsafe import Markup, escape
+
+from parvis.services import i18n
+from parvis.services.secrets import mask
+from parvis.site import current
+from parvis.web.flash import flash_cookie
+from parvis.web.icons import CORE_ICONS, build_sprite
+from parvis.web.request import Request
+from parvis.web.shell import shell_context
+from parvis.web.static import StaticFiles
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+    from parvis.declarations import Fragment
+    from parvis.plugins import PluginRegistry
+
+HTML = "text/html; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPage:
+    """What a page fragment's `load` is given: the request and what the page is about."""
+
+    request: Request
+    subject: Mapping[str, Any]
+
+    @property
+    def actor(self) -> Any:
+        """Who reads the page."""
+        return self.request.actor
+
+
+class Renderer:
+    """The templates, static files and addresses of one open site."""
+
+    def __init__(self, registry: PluginRegistry, theme: Path, site_folder: Path) -> None:
+        self.static = StaticFiles()
+        self.routes: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._registry = registry
+        core = Path(str(resources.files("parvis.web")))
+        sources = {"parvis": core / "templates" / "parvis"}
+        for name, folder in registry.folders.items():
+            if (folder / "templates" / name).is_dir():
+                sources[name] = folder / "templates" / name
+        original = jinja2.PrefixLoader(
+            {name: jinja2.FileSystemLoader(path) for name, path in sources.items()}
+        )
+        self.env = jinja2.Environment(
+            loader=jinja2.ChoiceLoader(
+                [
+                    jinja2.FileSystemLoader([site_folder / "templates", theme / "templates"]),
+                    original,
+                    jinja2.PrefixLoader({"original": original}),
+                ]
+            ),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            cache_size=-1,
+        )
+        self._add_static(core, theme)
+        self._add_globals()
+
+    def _add_static(self, core: Path, theme: Path) -> None:
+        icons: set[str] = set(CORE_ICONS)
+        for info in self._registry.infos.values():
+            icons.update(info.icons)
+        for declared in self._registry.content_types.values():
+            icons.add(declared.value.icon)
+        icons.update(declared.value.icon for declared in self._registry.navigation)
+        self.static.add("parvis/icons.svg", build_sprite(sorted(icons)).encode())
+        self.static.add_folder("parvis", core / "static")
+        self.static.add_folder("theme", theme, layer="theme")
+        for name, folder in self._registry.folders.items():
+            self.static.add_folder(name, folder / "static" / name, layer="plugins")
+        self._sprite = self.static.url("parvis/icons.svg")
+
+    def _add_globals(self) -> None:
+        i18n.install(self.env)
+        self.env.globals.update(
+            static=self.static.url,
+            icon=self.icon,
+            url=self.url,
+            when=when,
+            fragments=_fragments,
+            date=i18n.format_date,
+            number=i18n.format_number,
+            size=i18n.format_size,
+        )
+        # For HTML that was sanitised when it was written, and for nothing else.
+        self.env.filters["trusted_html"] = Markup
+
+    def icon(self, name: str, size: int = 20, cls: str = "") -> Markup:
+        """Return an icon of the sprite, hidden from screen readers: a word always stands beside it."""
+        return Markup(
+            f'<svg class="icon {escape(cls)}" width="{size:d}" height="{size:d}" aria-hidden="true">'
+            f'<use href="{self._sprite}#i-{escape(name)}"></use></svg>'
+        )
+
+    def learn_routes(self, app: Litestar) -> None:
+        """Keep the path of every named handler, so that an address costs no search."""
+        for route in app.routes:
+            for handler in getattr(route, "route_handlers", ()) or [getattr(route, "route_handler", None)]:
+                if handler is not None and handler.name:
+                    parts = [part if isinstance(part, str) else part.name for part in route.path_components]
+                    names = tuple(part.name for part in route.path_components if not isinstance(part, str))
+                    path = "/" + "/".join(f"{{{part}}}" if part in names else part for part in parts)
+                    self.routes.setdefault(handler.name, (path, names))
+
+    def url(self, name: str, /, **params: Any) -> str:
+        """Return the address of a handler; what its path does not name becomes the query."""
+        try:
+            path, names = self.routes[name]
+        except KeyError:
+            raise LookupError(f"there is no handler named {name!r}") from None
+        if names:
+            path = path.format(**{key: quote(str(params[key]), safe="") for key in names})
+        query = "&".join(
+            f"{quote(key)}={quote(str(value), safe='')}"
+            for key, value in params.items()
+            if key not in names and value is not None
+        )
+        return f"{path}?{query}" if query else path
+
+    def render(self, template: str, context: Mapping[str, Any]) -> str:
+        """Render a template with what its first comment asks for."""
+        return self.env.get_template(template).render(context)
+
+
+@jinja2.pass_context
+def _fragments(context: jinja2.runtime.Context, slot: str) -> Markup:
+    """Return what plugins put in a slot; the handler loaded it before rendering."""
+    found: Markup = context["slots"][slot]
+    return found
+
+
+def when(moment: Any) -> Markup:
+    """Return a moment as `<time>` with its date in the site's zone, refined by script in the reader's."""
+    stamp = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    text = escape(i18n.format_moment(moment))
+    return Markup(f'<relative-time datetime="{stamp}"><time datetime="{stamp}">{text}</time></relative-time>')
+
+
+def renderer() -> Renderer:
+    """Return the renderer of the open site."""
+    found: Renderer = current().stash["renderer"]
+    return found
+
+
+def url(name: str, /, **params: Any) -> str:
+    """Return the address of a handler by its name."""
+    return renderer().url(name, **params)
+
+
+async def base_context(request: Request) -> dict[str, Any]:
+    """Return what every template finds: site, reader, menus, language, theme, token, message."""
+    found: dict[str, Any] | None = request.scope.get("parvis_context")  # type: ignore[assignment]
+    if found is None:
+        state = request.state_of
+        found = await shell_context(request)
+        found["csrf"] = mask(state.secret)
+        request.scope["parvis_context"] = found  # type: ignore[typeddict-unknown-key]
+    return found
+
+
+async def load_slots(request: Request, slots: Sequence[str], subject: Mapping[str, Any]) -> dict[str, Markup]:
+    """Load and render every fragment of these page slots; one that fails is left out and counted."""
+    registry = current().plugins
+    wanted = [(slot, declared) for slot in slots for declared in registry.fragments.get(slot, ())]
+    base = await base_context(request)
+    page_of = SlotPage(request, subject)
+    parts: dict[str, list[Markup]] = {slot: [] for slot in slots}
+    answers = await asyncio.gather(
+        *(_load_one(declared.plugin, declared.value, page_of, base) for _, declared in wanted)
+    )
+    for (slot, _), answer in zip(wanted, answers, strict=True):
+        if answer is not None:
+            parts[slot].append(answer)
+    return {slot: Markup("").join(found) for slot, found in parts.items()}
+
+
+async def _load_one(
+    plugin: str, declared: Fragment, page_of: SlotPage, base: Mapping[str, Any]
+) -> Markup | None:
+    async def build() -> Markup | None:
+        context = await declared.load(page_of) if declared.load is not None else {}
+        if context is None:
+            return None
+        return Markup(renderer().render(declared.template, {**base, **page_of.subject, **context}))
+
+    answer = await current().plugins.call(plugin, f"fragment {declared.slot}", build, limit=None)
+    return None if answer.failed else answer.value
+
+
+async def page(
+    request: Request,
+    template: str,
+    /,
+    *,
+    status: int = 200,
+    slots: Sequence[str] = (),
+    **context: Any,
+) -> Response[bytes]:
+    """Answer with a whole page; `slots` are filled from plugins' fragments before it is rendered."""
+    base = await base_context(request)
+    full = {**base, **context, "partial": False}
+    full["slots"] = await load_slots(request, slots, context) if slots else {}
+    return _answer(request, renderer().render(template, full), status)
+
+
+async def fragment(
+    request: Request, template: str, /, *, status: int = 200, toast: str | None = None, **context: Any
+) -> Response[bytes]:
+    """Answer with one part of a page, as htmx swaps it; `toast` is announced in the status region."""
+    base = await base_context(request)
+    text = renderer().render(template, {**base, "slots": {}, **context, "partial": True})
+    if toast:
+        text += renderer().render("parvis/ui/_toast_partial.html", {**base, "text": toast, "action": None})
+    return _answer(request, text, status)
+
+
+def _answer(request: Request, text: str, status: int) -> Response[bytes]:
+    headers = {"Vary": "HX-Request-Type, Cookie", "Cache-Control": "private, no-store"}
+    return Response(text.encode(), media_type=HTML, status_code=status, headers=headers)
+
+
+def redirect(
+    request: Request, path: str, *, flash: Any = None, action: Mapping[str, Any] | None = None
+) -> Response[Any]:
+    """Send the reader on after a POST (303), with a message shown once on the next page.
+
+    htmx follows through `HX-Redirect`, since a fetch would swallow the new address.
+    """
+    if request.is_partial:
+        response: Response[Any] = Response(b"", status_code=204, headers={"HX-Redirect": path})
+    else:
+        response = Redirect(path, status_code=303)
+    if flash is not None:
+        response.set_cookie(flash_cookie(str(flash), action, secure=request.state_of.secure))
+    return response
