@@ -21,6 +21,7 @@ Style = Literal["full", "long", "medium", "short"]
 
 FOR_TEMPLATES = (
     "format_date",
+    "format_duration",
     "format_list",
     "format_local",
     "format_moment",
@@ -110,6 +111,11 @@ def format_relative(moment: datetime, now: datetime | None = None) -> str:
     if abs(passed) >= timedelta(days=7):
         return format_date(moment)
     return dates.format_timedelta(-passed, add_direction=True, threshold=1.0, locale=_babel())
+
+
+def format_duration(seconds: float) -> str:
+    """Return how long something lasts, in its largest unit: “5 minutes”."""
+    return dates.format_timedelta(timedelta(seconds=seconds), threshold=1.0, locale=_babel())
 
 
 def format_number(value: float, digits: int | None = None) -> str:

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from parvis.services import formats
 from parvis.services.formats import (
     format_date,
+    format_duration,
     format_list,
     format_local,
     format_moment,
@@ -56,6 +57,7 @@ __all__ = (
     "current_language",
     "current_locale",
     "format_date",
+    "format_duration",
     "format_list",
     "format_local",
     "format_moment",
