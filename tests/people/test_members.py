@@ -154,7 +154,10 @@ async def test_a_former_handle_leads_on_and_is_nobody_elses(instance: object) ->
     assert await rename_handle(_actor(me), me.id, "@Claire") == "claire"
     with pytest.raises(MemberMoved) as moved:
         await access_member(_actor(other), "claire-martin")
-    assert moved.value.handle == "claire"
+    assert (moved.value.now, moved.value.path("/people/claire-martin/edit")) == (
+        "claire",
+        "/people/claire/edit",
+    )
     for wanted in ("claire-martin", "claire", "edit", "a b", "-x", ""):
         with pytest.raises(Invalid):
             await rename_handle(_actor(other), other.id, wanted)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from parvis.data import PreparedSQL
 from parvis.errors import NotFound
+from parvis.people.history import Moved
 from parvis.people.tables import MEMBER_COLUMNS, MEMBER_TYPES, VISIBLE_MEMBER, MemberRow
 
 if TYPE_CHECKING:
@@ -33,12 +34,8 @@ _AMONG = PreparedSQL(
 )
 
 
-class MemberMoved(NotFound):
-    """The address is a former handle of somebody the reader sees; `handle` is today's."""
-
-    def __init__(self, handle: str) -> None:
-        super().__init__()
-        self.handle = handle
+class MemberMoved(Moved):
+    """The address is a former handle of somebody the reader sees."""
 
 
 def sees(actor: Actor) -> dict[str, Any]:
@@ -56,7 +53,7 @@ async def access_member(actor: Actor, member: int | str) -> MemberRow:
     else:
         row = await _BY_HANDLE.one(handle=member, **sees(actor))
         if row is None and (moved := await _MOVED.one(handle=member, **sees(actor))) is not None:
-            raise MemberMoved(moved["handle"])
+            raise MemberMoved(member, moved["handle"])
     if row is None:
         raise NotFound()
     return MemberRow(**row)

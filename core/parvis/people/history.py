@@ -8,6 +8,7 @@ from typing import Literal
 from piccolo.columns import BigInt, BigSerial, Text, Timestamptz
 
 from parvis.data import PreparedSQL, Table
+from parvis.errors import NotFound
 
 Kind = Literal["member", "space"]
 
@@ -20,6 +21,21 @@ _OWNER = PreparedSQL("SELECT subject FROM slug_history WHERE kind = :kind AND sl
 _FORMER = PreparedSQL(
     "SELECT slug FROM slug_history WHERE kind = :kind AND (slug = :slug OR slug LIKE :like)"
 )
+
+
+class Moved(NotFound):
+    """What the reader asks for had this address before; a page leads on, everything else takes it for NotFound."""
+
+    def __init__(self, former: str, now: str) -> None:
+        super().__init__()
+        self.former = former
+        self.now = now
+
+    def path(self, asked: str) -> str:
+        """Return the asked path with today's address in it."""
+        parts = asked.split("/")
+        parts[parts.index(self.former)] = self.now
+        return "/".join(parts)
 
 
 class SlugHistory(Table, tablename="slug_history"):

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from parvis.data import PreparedSQL
 from parvis.errors import NotFound
+from parvis.people.history import Moved
 from parvis.people.names import fold
-from parvis.spaces.tables import SPACE_COLUMNS, VISIBLE_SPACE, SpaceRow
+from parvis.spaces.tables import SPACE_COLUMNS, VISIBLE_SPACE, MySpace, SpaceRow
 
 if TYPE_CHECKING:
     from parvis.people.actor import Actor
 
 _FROM = "FROM space s LEFT JOIN space_member own ON own.space = s.id AND own.member = :reader"
+# Asked for each page: without the columns that only the pages of the space itself show.
 _MINE = PreparedSQL(
-    f"SELECT {SPACE_COLUMNS}, own.role FROM space_member own JOIN space s ON s.id = own.space"  # noqa: S608
-    " WHERE own.member = :reader",
+    "SELECT s.id, s.slug, s.name, s.kind, s.icon, s.hue, own.role"
+    " FROM space_member own JOIN space s ON s.id = own.space WHERE own.member = :reader",
     short=True,
 )
 _VISIBLE = PreparedSQL(
@@ -45,24 +47,20 @@ _SHARED = PreparedSQL(
 )
 
 
-class SpaceMoved(NotFound):
-    """The address is a former one of a space the reader knows of; `slug` is today's."""
-
-    def __init__(self, slug: str) -> None:
-        super().__init__()
-        self.slug = slug
+class SpaceMoved(Moved):
+    """The address is a former one of a space the reader knows of."""
 
 
 def _knows(actor: Actor) -> dict[str, Any]:
     return {"whole": actor.sees_everyone and not actor.is_system, "reader": actor.member or 0}
 
 
-async def my_spaces(actor: Actor) -> list[SpaceRow]:
+async def my_spaces(actor: Actor) -> list[MySpace]:
     """Return the spaces the actor belongs to, by name; one short read a request, each page's side bar."""
-    mine: list[SpaceRow] | None = actor.memo.get("spaces")
+    mine: list[MySpace] | None = actor.memo.get("spaces")
     if mine is None:
         rows = await _MINE(reader=actor.member) if actor.member is not None else []
-        mine = _by_name(rows)
+        mine = sorted((MySpace(**row) for row in rows), key=lambda space: (fold(space.name), space.id))
         actor.memo["spaces"] = mine
     return mine
 
@@ -71,7 +69,7 @@ async def my_roles(actor: Actor) -> dict[int, str]:
     """Return the actor's role in each of his spaces, by the space's id; no read beside that of my_spaces."""
     roles: dict[int, str] | None = actor.memo.get("space_roles")
     if roles is None:
-        roles = {space.id: space.role for space in await my_spaces(actor) if space.role is not None}
+        roles = {space.id: space.role for space in await my_spaces(actor)}
         actor.memo["space_roles"] = roles
     return roles
 
@@ -121,7 +119,7 @@ async def access_space(actor: Actor, slug: str, permission: str | None = None) -
     row = await _BY_SLUG.one(slug=slug, **_knows(actor)) if actor.member is not None else None
     if row is None:
         if actor.member is not None and (moved := await _MOVED.one(slug=slug, **_knows(actor))) is not None:
-            raise SpaceMoved(moved["slug"])
+            raise SpaceMoved(slug, moved["slug"])
         raise NotFound()
     return await _permitted(actor, SpaceRow(**row), permission)
 

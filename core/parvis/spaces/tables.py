@@ -41,6 +41,18 @@ class SpaceRow(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind == "secret"
 
 
+class MySpace(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the actor's own spaces, as menus and choices need it on each page."""
+
+    id: int
+    slug: str
+    name: str
+    kind: str
+    icon: str
+    hue: str
+    role: str
+
+
 class SpaceMemberRow(msgspec.Struct, frozen=True, kw_only=True):
     """A member of a space, for its members page."""
 
