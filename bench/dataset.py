@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from parvis.app import open_site
+from parvis.cli.database import migrate_all
 from parvis.config import Config
 from parvis.data import PreparedSQL, bound_engine, transaction
-from parvis.data.migrations import migrate
 from parvis.data.schema import advance_sequence
 from parvis.people.actions import add_member
 from parvis.people.actor import SYSTEM
@@ -102,10 +101,5 @@ async def _bodies() -> list[tuple[str, str]]:
 
 
 async def prepare(config: Config) -> None:
-    """Make the core's schema in an empty database."""
-    from parvis.data import open_engine
-
-    engine: Any = open_engine(config.database.absolute_url)
-    await engine.start()
-    await migrate(engine, "core", "parvis.data.migrations")
-    await engine.stop()
+    """Make the schema of core and plugins in an empty database."""
+    await migrate_all(config)

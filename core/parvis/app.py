@@ -220,4 +220,4 @@ async def _tidy_hourly() -> None:
         await tidy()
 
 
-__all__ = ("build_litestar", "create_app", "current", "open_site", "theme_folder")
+__all__ = ("application_of", "build_litestar", "create_app", "current", "open_site", "theme_folder")

@@ -260,6 +260,7 @@ async def instance(config: Config) -> AsyncIterator[Site]:
     from parvis.app import open_site
 
     async with open_site(config) as site:
+        await site.plugins.migrate()
         yield site
 
 

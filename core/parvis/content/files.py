@@ -13,7 +13,8 @@ from parvis.errors import Invalid, NotFound, StorageFull
 from parvis.people.access import access_member
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.services.limits import limit
-from parvis.services.pictures import clean_name, looks_like_picture, prepare_picture, safe_type
+from parvis.services.file_types import clean_name, looks_like_picture, safe_type
+from parvis.services.pictures import Shape, prepare_picture
 from parvis.site import current
 from parvis.spaces.access import access_space_id
 
@@ -106,7 +107,13 @@ class StoredFile:
 
 
 async def receive_file(
-    actor: Actor, name: str, stream: AsyncIterator[bytes], *, alt: str = "", plugin: str = "core"
+    actor: Actor,
+    name: str,
+    stream: AsyncIterator[bytes],
+    *,
+    alt: str = "",
+    plugin: str = "core",
+    shape: Shape = "free",
 ) -> StoredFile:
     """Store what was sent, unattached and its owner's alone; a picture is made harmless before anybody sees it.
 
@@ -127,7 +134,7 @@ async def receive_file(
     kind, media_type, size = "file", safe_type(name, head), blob.size
     if looks_like_picture(name, head):
         # The original with its metadata is not kept: its place is taken by the largest re-encoded size.
-        picture = await prepare_picture(site.storage, blob)
+        picture = await prepare_picture(site.storage, blob, shape)
         kind, media_type = "picture", picture.type
         width, height, variants = picture.width, picture.height, picture.variants
         size = sum(variant["size"] for variant in variants.values())

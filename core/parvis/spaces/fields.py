@@ -12,9 +12,16 @@ from parvis.spaces.roles import SPACE_KINDS
 
 RESERVED_SLUGS = frozenset({"new", "all", "mine", "edit"})
 ICONS = (
-    "users", "hammer", "ruler", "truck", "leaf", "coffee", "book-open", "megaphone", "shield",
-    "heart-handshake", "lightbulb", "trophy", "camera", "wrench", "factory", "building", "graduation-cap",
-    "calendar", "folder", "music",
+    "users", "users-round", "building", "building-2", "factory", "store", "warehouse", "house",
+    "hammer", "wrench", "drill", "hard-hat", "ruler", "drafting-compass", "paint-roller", "axe",
+    "truck", "package", "forklift", "plane", "map-pin", "route", "car", "bike",
+    "leaf", "tree-pine", "sprout", "sun", "droplets", "recycle", "zap", "flame",
+    "shield", "shield-check", "heart-pulse", "heart-handshake", "hand-heart", "scale", "landmark", "gavel",
+    "graduation-cap", "book-open", "lightbulb", "rocket", "target", "trophy", "medal", "sparkles",
+    "megaphone", "newspaper", "message-circle", "camera", "music", "palette", "coffee", "utensils",
+    "cake", "dumbbell", "gamepad-2", "calendar", "folder", "briefcase", "chart-bar-big", "calculator",
+    "laptop", "server", "microscope", "stethoscope",
+    "party-popper", "briefcase-business", "handshake", "waves",
 )  # fmt: skip
 """The icons a space may have on its tile (Lucide names)."""
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 80, 500

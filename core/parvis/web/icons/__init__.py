@@ -8,21 +8,9 @@ from functools import cache
 from importlib import resources
 
 from parvis.people.names import HUES
+from parvis.spaces.fields import ICONS as SPACE_ICONS
 
 __all__ = ("CORE_ICONS", "HUES", "SPACE_ICONS", "build_sprite", "drawings")
-
-SPACE_ICONS: tuple[str, ...] = (
-    "users", "users-round", "building", "building-2", "factory", "store", "warehouse", "house",
-    "hammer", "wrench", "drill", "hard-hat", "ruler", "drafting-compass", "paint-roller", "axe",
-    "truck", "package", "forklift", "plane", "map-pin", "route", "car", "bike",
-    "leaf", "tree-pine", "sprout", "sun", "droplets", "recycle", "zap", "flame",
-    "shield", "shield-check", "heart-pulse", "heart-handshake", "hand-heart", "scale", "landmark", "gavel",
-    "graduation-cap", "book-open", "lightbulb", "rocket", "target", "trophy", "medal", "sparkles",
-    "megaphone", "newspaper", "message-circle", "camera", "music", "palette", "coffee", "utensils",
-    "cake", "dumbbell", "gamepad-2", "calendar", "folder", "briefcase", "chart-bar-big", "calculator",
-    "laptop", "server", "microscope", "stethoscope",
-)  # fmt: skip
-"""The palette offered for the tile of a space."""
 
 CORE_ICONS: tuple[str, ...] = (
     "arrow-left", "arrow-right", "arrow-up", "at-sign", "badge-check", "ban", "bell", "bold", "book-open",
