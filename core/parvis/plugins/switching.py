@@ -13,7 +13,7 @@ from parvis.plugins import migrating
 from parvis.plugins.loading import Assembly
 from parvis.plugins.reasons import Fault, Reason
 from parvis.plugins.states import DISABLED, ENABLED, QUARANTINED, State, may_follow
-from parvis.plugins.tables import Entry, PluginRow
+from parvis.plugins.tables import PluginRow
 from parvis.services.i18n import lazy_gettext as _l
 
 if TYPE_CHECKING:
@@ -32,6 +32,15 @@ async def enable(registry: PluginRegistry, name: str, actor: int | None) -> bool
             return False
         if row.state is not ENABLED:
             _demand(row, ENABLED)
+        if registry.safe_mode:
+            raise Conflict(
+                _l("In safe mode no module is started."),
+                remedy=_l("Start the site again without PARVIS_SAFE_MODE."),
+            )
+        if name not in registry.found:
+            raise Conflict(
+                _l("The package of this module is not installed any more."), remedy=_l("Install it again.")
+            )
         try:
             plugin = await _checked(registry, name)
             await migrating.migrate(registry.engine, plugin)
@@ -160,5 +169,4 @@ async def _write(
             now = replace(now, guards=())
         yield now
 
-    entry = Entry(f"plugin.{state.value}", actor, name, {"reason": reason.code if reason else ""})
-    registry.apply(*await registry.store.change(change, entry))
+    registry.apply(*await registry.store.change(change, actor))

@@ -12,6 +12,7 @@ from piccolo.columns import JSON, BigSerial, Text, Timestamptz
 from parvis.data import PreparedSQL, Table, transaction
 from parvis.plugins.reasons import Reason
 from parvis.plugins.states import INSTALLED, State
+from parvis.services.audit import record
 
 _JSON = {"tables": "json", "guards": "json"}
 _COLUMNS = "name, state, version, reason, tables, guards, changed"
@@ -39,16 +40,6 @@ class PluginRow:
     reason: Reason | None = None
     tables: tuple[str, ...] = ()
     guards: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the audit is told of a transition: the action, who did it (None: the core itself), and why."""
-
-    action: str
-    actor: int | None
-    plugin: str
-    details: dict[str, Any]
 
 
 Change = Callable[[dict[str, PluginRow]], Iterable[PluginRow]]
@@ -79,11 +70,11 @@ class Plugin(Table, tablename="plugin"):
         return int(row["value"]) if row else 0
 
     @classmethod
-    async def change(cls, change: Change, entry: Entry | None = None) -> tuple[int, dict[str, PluginRow]]:
-        """Write what `change` makes of the rows, and the new version, in one transaction.
+    async def change(cls, change: Change, actor: int | None = None) -> tuple[int, dict[str, PluginRow]]:
+        """Write what `change` makes of the rows, the new version and the audit, in one transaction.
 
-        The counter is written first: two administrators who switch at once come one after the other. Joins the
-        caller's transaction. Returns the version and all rows.
+        `actor` is the member who did it, None the core itself. The counter is written first: two administrators
+        who switch at once come one after the other. Joins the caller's transaction. Returns version and all rows.
         """
         async with transaction("the states of plugins"):
             bumped = await _BUMP()
@@ -98,7 +89,11 @@ class Plugin(Table, tablename="plugin"):
                     guards=list(row.guards),
                     changed=datetime.now(UTC),
                 )
+                old = rows.get(row.name)
                 rows[row.name] = row
+                if old is None or old.state is not row.state:
+                    details = {"reason": row.reason.code} if row.reason else None
+                    await record(f"plugin.{row.state.value}", actor, f"plugin:{row.name}", details)
         return int(bumped[0]["value"]), rows
 
 
@@ -128,7 +123,7 @@ class Memory:
         """Return the version of all states together."""
         return self._version
 
-    async def change(self, change: Change, entry: Entry | None = None) -> tuple[int, dict[str, PluginRow]]:
+    async def change(self, change: Change, actor: int | None = None) -> tuple[int, dict[str, PluginRow]]:
         """Keep what `change` makes of the rows."""
         for row in change(dict(self._rows)):
             self._rows[row.name] = replace(row)

@@ -1,0 +1,6 @@
+from parvis import hookspec
+
+
+@hookspec
+async def guestbook_greetings(language):
+    """Return greetings to offer beside the book."""

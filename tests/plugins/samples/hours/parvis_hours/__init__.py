@@ -1,0 +1,1 @@
+"""A plugin that fills another one's hook without importing it."""

@@ -1,0 +1,1 @@
+"""A plugin that hides what is meant for later: a guard."""
