@@ -148,10 +148,11 @@ class Supervisor(MPServer):
         try:
             import asyncio
 
-            from parvis.app import create_app
             from parvis.cli.database import prepare_database
 
             asyncio.run(prepare_database(self._config, migrate=self._migrate))
+            from parvis.app import create_app
+
             return _Reporting(create_app(self._config), self._report[1], self._life[0])
         except Exception as error:
             if not isinstance(error, ParvisError):
@@ -322,7 +323,11 @@ def logging_config(log: LogSection) -> dict[str, Any]:
             }
         },
         "root": {"handlers": ["console"], "level": level if level != "DEBUG" else "INFO"},
-        "loggers": {"parvis": {"level": level}, "_granian": {"level": "WARNING"}},
+        "loggers": {
+            "parvis": {"level": level},
+            "_granian": {"level": "WARNING"},
+            "piccolo": {"level": "WARNING"},
+        },
     }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 import click
@@ -53,6 +55,10 @@ def parvis(traceback: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 it could not be done, 2 wrong usage, 130 interrupted."""
+    # What an instance writes is personal: other users of the machine get nothing, whatever the shell's mask.
+    os.umask(os.umask(0o077) | 0o027)
+    # Piccolo warns, over several lines, of what our own errors say in one.
+    warnings.filterwarnings("ignore", module="piccolo")
     words = list(sys.argv[1:] if arguments is None else arguments)
     traceback = "--traceback" in words
     # The option may stand anywhere: whoever needs it adds it to the line that failed.

@@ -66,7 +66,6 @@ async def pending_everywhere(config: Config) -> dict[str, list[str]]:
 
     Plugins are looked at when the core is up to date: they stand on its tables.
     """
-    from parvis.app import open_site
     from parvis.data import open_engine
     from parvis.data.migrations import pending
 
@@ -79,5 +78,7 @@ async def pending_everywhere(config: Config) -> dict[str, list[str]]:
         await engine.stop()
     if waiting:
         return {CORE: waiting}
+    from parvis.app import open_site
+
     async with open_site(config) as site:
         return {name: ["*"] for name in sorted(site.plugins.needs_update)}

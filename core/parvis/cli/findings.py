@@ -291,12 +291,13 @@ async def _schema(engine: Engine, config: Config) -> AsyncIterator[Finding]:
 
 async def _open(config: Config) -> AsyncIterator[Finding]:
     """Open the instance as the server does and look at its plugins and people."""
-    from parvis.app import open_site
     from parvis.cli.say import language
-    from parvis.people.tables import Member
-    from parvis.services.i18n import use_locale
 
     try:
+        from parvis.app import open_site
+        from parvis.people.tables import Member
+        from parvis.services.i18n import use_locale
+
         async with open_site(config) as site:
             use_locale(language(), config.site.time_zone)
             for plugin in await site.plugins.describe():

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from parvis.cli.database import make_folders
 from parvis.cli.instance import with_json
 from parvis.cli.say import gettext as _
 from parvis.cli.say import language as terminal_language
@@ -108,16 +110,13 @@ def make_instance(folder: Path, wishes: Wishes) -> list[str]:
             if not (folder / name).exists():
                 write_new(folder / name, text, mode)
                 made.append(name)
-        config = load_config(folder, {})
+        make_folders(load_config(folder, {}))
     except (ConfigError, OSError):
         for name in made:
             (folder / name).unlink(missing_ok=True)
         if new_folder:
-            folder.rmdir()
+            shutil.rmtree(folder)
         raise
-    from parvis.cli.database import make_folders
-
-    make_folders(config)
     return [*made, "data/"]
 
 
@@ -145,11 +144,16 @@ def _check_folder(folder: Path) -> None:
 def write_new(path: Path, text: str, mode: int) -> None:
     """Write a file that does not exist yet, with its mode from the first byte on."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        os.fchmod(handle, mode)
-        stream.write(text)
-        stream.flush()
-        os.fsync(handle)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            os.fchmod(handle, mode)
+            stream.write(text)
+            stream.flush()
+            os.fsync(handle)
+    except OSError:
+        # Half a file would pass for a whole one at the next try.
+        path.unlink()
+        raise
 
 
 def secrets_text() -> str:

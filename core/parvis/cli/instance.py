@@ -48,11 +48,12 @@ def in_site(config: Config, work: Callable[[Site], Awaitable[T]]) -> T:
     """Open the instance, run `work` in the language of the terminal, and close it again."""
 
     async def opened() -> T:
-        from parvis.app import open_site
         from parvis.cli.database import prepare_database
-        from parvis.services.i18n import use_locale
 
         await prepare_database(config, migrate=False)
+        from parvis.app import open_site
+        from parvis.services.i18n import use_locale
+
         async with open_site(config) as site:
             use_locale(language(), config.site.time_zone)
             return await work(site)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import sys
 from importlib import resources
 from typing import Any
@@ -54,7 +55,8 @@ def told(problem: object) -> str:
         parts = [told(problem.message), told(problem.remedy)]
         return " ".join(part for part in parts if part) or type(problem).__name__
     text = problem.translated(gettext) if isinstance(problem, Phrase) else str(problem)
-    return " ".join(text.split())
+    # No-break spaces stay: French puts them before its punctuation.
+    return re.sub(r"[ \t\r\n]+", " ", text).strip()
 
 
 def say(text: str = "") -> None:

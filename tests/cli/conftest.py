@@ -1,0 +1,145 @@
+"""The `parvis` command as people run it: a process of its own, in a folder of its own, on a free port."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PARVIS = Path(sys.executable).parent / "parvis"
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PARVIS_")}
+    return {**kept, "PARVIS_LANG": "en", **more}
+
+
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def line(self) -> str:
+        """The one line of an error; a traceback or a second line fails the test."""
+        assert self.err.count("\n") == 1, self.err
+        assert "Traceback" not in self.err
+        assert self.err.startswith("parvis: ")
+        return self.err.strip()
+
+
+def run(
+    *words: str | Path, env: dict[str, str] | None = None, before: tuple[str, ...] = (), **more: Any
+) -> Done:
+    command = [*before, str(PARVIS), *map(str, words)]
+    done = subprocess.run(
+        command, env=environment(**(env or {})), capture_output=True, text=True, timeout=120, **more
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def parvis() -> Callable[..., Done]:
+    """Run the command and return how it ended and what it said."""
+    return run
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Path:
+    folder = tmp_path / "instance"
+    done = run("init", folder, "--name", "Our company", "--language", "en")
+    assert done.code == 0, done.err
+    return folder
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+class Server:
+    """A running `parvis serve` or `parvis demo`; what it prints is kept in files."""
+
+    def __init__(self, folder: Path, words: list[str], port: int, env: dict[str, str] | None = None) -> None:
+        self.port = port
+        self.out, self.err = folder / "out.txt", folder / "err.txt"
+        with self.out.open("w") as out, self.err.open("w") as err:
+            self.process = subprocess.Popen(
+                [str(PARVIS), *words],
+                env=environment(**(env or {})),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                # A group of its own, as a shell gives it: Ctrl-C reaches all of it.
+                start_new_session=True,
+            )
+
+    def wait_for(self, text: str, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if text in self.out.read_text():
+                return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        raise AssertionError(f"{text!r} never came: {self.out.read_text()} {self.err.read_text()}")
+
+    def get(self, path: str) -> int:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            return int(answer.status)
+
+    def family(self) -> list[int]:
+        """Every process of the group that is alive, the supervisor first."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[2]) == self.process.pid and fields[0] != "Z":
+                    found.append(int(entry.name))
+        return sorted(found, key=lambda pid: (pid != self.process.pid, pid))
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+    def wait_until_gone(self, seconds: float = 15) -> None:
+        end = time.monotonic() + seconds
+        while self.family() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert self.family() == []
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Any]:
+    servers: list[Server] = []
+
+    def begin(*words: str | Path, port: int, env: dict[str, str] | None = None) -> Server:
+        folder = tmp_path / f"server-{len(servers)}"
+        folder.mkdir()
+        servers.append(Server(folder, [*map(str, words), "--port", str(port)], port, env))
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        for pid in server.family():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        server.process.wait()
