@@ -358,3 +358,25 @@ async def _await_server(process: asyncio.subprocess.Process, port: int) -> None:
             writer.close()
             return
     raise RuntimeError("parvis serve did not answer within 20 s")
+
+
+@pytest.fixture
+def engine_calls(instance: Site) -> Callable[[], Any]:
+    """Return a context manager that yields the statements run inside it: pages cost a fixed number."""
+
+    @contextmanager
+    def noting() -> Iterator[list[str]]:
+        engine: Any = instance.engine
+        plain, calls = engine.fetch, []
+
+        async def fetch(sql: str, args: Any, **kwargs: Any) -> Any:
+            calls.append(sql)
+            return await plain(sql, args, **kwargs)
+
+        engine.fetch = fetch
+        try:
+            yield calls
+        finally:
+            del engine.fetch
+
+    return noting

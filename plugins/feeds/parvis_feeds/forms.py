@@ -85,7 +85,6 @@ async def audience_choices(request: Request) -> list[dict[str, str]]:
     choices += [
         {"value": space.slug, "label": space.name, "icon": space.icon, "kind": space.kind}
         for space in await my_spaces(request.actor)
-        if space.role in ("owner", "moderator", "member")
     ]
     return choices
 

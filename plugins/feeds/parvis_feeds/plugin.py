@@ -64,7 +64,7 @@ def register_permissions() -> Sequence[Permission]:
         Permission(
             name="feeds.publish",
             label=_l("Publish in a space"),
-            space_roles=("owner", "moderator", "member"),
+            space_roles=("owner", "moderator", "member", "guest"),
         ),
         Permission(
             name="feeds.publish_to_everyone",
