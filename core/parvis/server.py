@@ -10,29 +10,24 @@ serve or not, and it tells nobody why a worker did not start.
 
 from __future__ import annotations
 
-import errno
-import json
 import logging
 import multiprocessing
 import os
 import select
 import signal
-import socket
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from granian.server.mp import MPServer, WorkerProcess
 
+from parvis.cli.logs import logging_config
+from parvis.cli.port import check_port
 from parvis.cli.running import drop_pid, write_pid
 from parvis.config import Config
-from parvis.errors import ConfigError, ParvisError
-
-if TYPE_CHECKING:
-    from parvis.config import LogSection
+from parvis.errors import ParvisError
 
 # Connections that wait for accept(), and connections served at once: streams and idle keep-alives count, so
 # granian's default (the backlog shared between the workers) would leave requests hanging.
@@ -44,10 +39,6 @@ KILL_TIMEOUT = 5
 START_TIMEOUT = 900.0
 _READY = b"+"
 _FAILED = b"-"
-
-
-class PortTaken(ConfigError):
-    """Another program listens at the address already."""
 
 
 class StartFailed(ParvisError):
@@ -64,42 +55,6 @@ def serve(config: Config, *, migrate: bool = False, ready: Callable[[], None]) -
     # Workers share the supervisor's memory, and inherit the ends of their pipes.
     multiprocessing.set_start_method("fork", force=True)
     Supervisor(config, migrate=migrate, ready=ready).serve()
-
-
-def check_port(host: str, port: int) -> None:
-    """Raise PortTaken unless a server can listen there; granian itself would share a port of its own kind."""
-    try:
-        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, proto) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(address)
-            trial.listen(1)
-    except OSError as error:
-        raise _port_problem(error, host, port) from None
-
-
-def _port_problem(error: OSError, host: str, port: int) -> PortTaken:
-    from parvis.config import Phrase as _l  # noqa: N813
-
-    if error.errno == errno.EADDRINUSE:
-        return PortTaken(
-            _l("Port {port} of {host} is taken by another program.", port=port, host=host),
-            remedy=_l("End it, or choose another port with --port or PARVIS_SERVER_PORT."),
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return PortTaken(
-            _l("Port {port} of {host} may not be used by this account.", port=port, host=host),
-            remedy=_l("Choose a port from 1024 up; a proxy in front of it can answer at 80 and 443."),
-        )
-    return PortTaken(
-        _l(
-            "Parvis cannot listen at {host}, port {port}: {detail}.",
-            port=port,
-            host=host,
-            detail=error.strerror,
-        ),
-        remedy=_l("Choose an address of this machine with --host or PARVIS_SERVER_HOST."),
-    )
 
 
 class Supervisor(MPServer):
@@ -305,46 +260,4 @@ def _report_failure(pipe: int, problem: object) -> None:
     os.write(pipe, _FAILED + told(problem).encode())
 
 
-def logging_config(log: LogSection) -> dict[str, Any]:
-    """Return the logging set-up of every process: one line a record on stderr, for people or machines."""
-    level = log.level.upper()
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {
-            "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
-            "json": {"()": "parvis.server.JsonLines"},
-        },
-        "handlers": {
-            "console": {
-                "class": "logging.StreamHandler",
-                "stream": "ext://sys.stderr",
-                "formatter": log.format,
-            }
-        },
-        "root": {"handlers": ["console"], "level": level if level != "DEBUG" else "INFO"},
-        "loggers": {
-            "parvis": {"level": level},
-            "_granian": {"level": "WARNING"},
-            "piccolo": {"level": "WARNING"},
-        },
-    }
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line: time (UTC, RFC 3339), level, logger, message, traceback if there is one."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the record as one line."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
-
-
-__all__ = ("PortTaken", "StartFailed", "Supervisor", "check_port", "logging_config", "serve")
+__all__ = ("StartFailed", "Supervisor", "serve")

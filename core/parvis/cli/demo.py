@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from parvis.cli.init import FolderTaken, Wishes, make_instance
+from parvis.cli.port import check_port
 from parvis.cli.say import gettext as _
 from parvis.cli.say import language as terminal_language
 from parvis.cli.say import say, warn
@@ -45,7 +46,7 @@ PASSWORD = "parvis-demo"  # noqa: S105 - told to everybody on purpose
 @click.option("--workers", default=1, show_default=True, help=_("The number of web processes."))
 def command(host: str, port: int, directory: str, fresh: bool, lang: str | None, workers: int) -> None:
     """Make or open the demo, then serve it."""
-    from parvis.server import check_port, serve
+    from parvis.server import serve
 
     folder = Path(directory).absolute()
     chosen = lang or ("fr" if terminal_language() == "fr" else "en")

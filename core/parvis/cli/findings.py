@@ -8,25 +8,19 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from parvis.config import CONFIG_FILE, Config, is_loopback, load_config, masked, read_secret_key
 from parvis.config import Phrase as _l  # noqa: N813
 from parvis.errors import ParvisError
 
-if TYPE_CHECKING:
-    from parvis.data import Engine
-
 MB = 1_000_000
 # Below the first there is a warning, below the second writing will soon fail.
 LITTLE_DISK, NO_DISK = 1000 * MB, 100 * MB
 FEW_FILES = 4096
-# Seconds that the database server's clock may differ; sessions and links expire by it.
-CLOCK_DRIFT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +38,18 @@ async def examine(directory: str) -> list[Finding]:
     try:
         config = load_config(directory, secrets=False)
     except ParvisError as error:
-        return [_of_error("configuration", error)]
+        return [of_error("configuration", error)]
     found = [Finding("ok", "configuration", _l("{file} is valid.", file=config.directory / CONFIG_FILE))]
     for part in (_secrets, _site, _clock, _files, _disk, _limits):
         found.extend(_guarded(part, config))
-    found.extend([finding async for finding in _database(config)])
+    from parvis.cli.database_findings import database_findings
+
+    found.extend([finding async for finding in database_findings(config)])
     return found
 
 
-def _of_error(subject: str, error: BaseException, level: str = "error") -> Finding:
+def of_error(subject: str, error: BaseException, level: str = "error") -> Finding:
+    """Return the finding that an error is."""
     from parvis.cli import explained
 
     if isinstance(error, ParvisError):
@@ -65,7 +62,7 @@ def _guarded(part: Callable[[Config], Iterator[Finding]], config: Config) -> lis
     try:
         return list(part(config))
     except (ParvisError, OSError) as error:
-        return [_of_error(part.__name__.strip("_"), error)]
+        return [of_error(part.__name__.strip("_"), error)]
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
@@ -182,142 +179,3 @@ def _limits(config: Config) -> Iterator[Finding]:
             _l("This account may open {count} files; each open page takes a connection.", count=soft),
             _l("Raise the limit: LimitNOFILE=65536 in the service, or ulimit -n 65536."),
         )
-
-
-async def _database(config: Config) -> AsyncIterator[Finding]:
-    """Yield what is found in the database and, when it can be used, about the plugins."""
-    path = config.database.path
-    if path is not None and not path.exists():
-        yield Finding("ok", "database", _l("{file} is made at the first start.", file=path))
-        return
-    from parvis.data import open_engine
-
-    engine = open_engine(config.database.absolute_url, pool_size=1)
-    try:
-        await engine.start()
-    except (ParvisError, OSError) as error:
-        yield _of_error("database", error)
-        return
-    usable = True
-    try:
-        for look in (_engine, _schema):
-            async for finding in look(engine, config):
-                usable = usable and finding.level != "error"
-                yield finding
-    except Exception as error:
-        yield _of_error("database", error)
-        usable = False
-    finally:
-        await engine.stop()
-    if usable:
-        async for finding in _open(config):
-            yield finding
-
-
-async def _engine(engine: Engine, config: Config) -> AsyncIterator[Finding]:
-    if engine.dialect == "sqlite":
-        mode = next(iter((await engine.fetch("PRAGMA journal_mode", []))[0].values()))
-        if mode != "wal":
-            yield Finding(
-                "error",
-                "database",
-                _l("{file} is not in WAL mode ({mode}).", file=config.database.path, mode=mode),
-                _l("Keep it on a local disk: network folders cannot hold a SQLite database."),
-            )
-        faults = [next(iter(row.values())) for row in await engine.fetch("PRAGMA quick_check(3)", [])]
-        if faults != ["ok"]:
-            yield Finding(
-                "error",
-                "database",
-                _l(
-                    "{file} is damaged: {detail}",
-                    file=config.database.path,
-                    detail="; ".join(map(str, faults)),
-                ),
-                _l("Stop the service and restore the last backup."),
-            )
-            return
-        yield Finding("ok", "database", _l("SQLite at {file} is sound.", file=config.database.path))
-        return
-    row = (
-        await engine.fetch(
-            "SELECT current_setting('server_version') AS version, "
-            "current_setting('server_encoding') AS encoding, "
-            "extract(epoch FROM clock_timestamp())::float8 AS now",
-            [],
-        )
-    )[0]
-    if row["encoding"] != "UTF8":
-        yield Finding(
-            "error",
-            "database",
-            _l("The database's encoding is {encoding}.", encoding=row["encoding"]),
-            _l("Make it anew with: createdb --encoding UTF8"),
-        )
-    drift = abs(row["now"] - time.time())
-    if drift > CLOCK_DRIFT:
-        yield Finding(
-            "warning",
-            "clock",
-            _l("The database's clock differs by {seconds} s.", seconds=round(drift)),
-            _l("Let both machines follow the same time server."),
-        )
-    yield Finding(
-        "ok",
-        "database",
-        _l("PostgreSQL {version} at {url} answers.", version=row["version"], url=config.database.shown_url),
-    )
-
-
-async def _schema(engine: Engine, config: Config) -> AsyncIterator[Finding]:
-    from parvis.cli.database import CORE, CORE_MIGRATIONS
-    from parvis.data.migrations import applied, pending
-
-    waiting = await pending(engine, CORE, CORE_MIGRATIONS)
-    if not await applied(engine, CORE):
-        yield Finding(
-            "warning", "migrations", _l("The database is empty."), _l("The first start makes the tables.")
-        )
-    elif waiting:
-        yield Finding(
-            "error",
-            "migrations",
-            _l("Changes of the schema that wait: {count}", count=len(waiting)),
-            _l("Make a backup, then run: parvis migrate --dir {folder}", folder=config.directory),
-        )
-    else:
-        yield Finding("ok", "migrations", _l("The database is up to date."))
-
-
-async def _open(config: Config) -> AsyncIterator[Finding]:
-    """Open the instance as the server does and look at its plugins and people."""
-    from parvis.cli.say import language
-
-    try:
-        from parvis.app import open_site
-        from parvis.people.tables import Member
-        from parvis.services.i18n import use_locale
-
-        async with open_site(config) as site:
-            use_locale(language(), config.site.time_zone)
-            for plugin in await site.plugins.describe():
-                yield _of_plugin(plugin)
-            if not await Member.administrators_beside(0):
-                yield Finding(
-                    "warning",
-                    "members",
-                    _l("Nobody can administer the site."),
-                    _l("Add somebody: parvis member add --role administrator --email ADDRESS"),
-                )
-    except Exception as error:
-        yield _of_error("plugins", error)
-
-
-def _of_plugin(plugin: Any) -> Finding:
-    level = {"quarantined": "error", "suspended": "warning"}.get(str(plugin.state), "ok")
-    return Finding(
-        level,
-        f"plugin {plugin.name}",
-        " ".join(str(part) for part in (plugin.state, plugin.version, plugin.reason) if part),
-        _l("See: parvis plugin show {name}", name=plugin.name) if level != "ok" else "",
-    )
