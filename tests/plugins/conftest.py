@@ -65,7 +65,11 @@ def install(site_packages: Path) -> Install:
             (package / path).write_text(textwrap.dedent(text))
         about = site_packages / f"parvis_{name}-{version}.dist-info"
         about.mkdir(exist_ok=True)
-        lines = [f"Name: parvis-{name.replace('_', '-')}", f"Version: {version}", f"Summary: The {name} plugin."]
+        lines = [
+            f"Name: parvis-{name.replace('_', '-')}",
+            f"Version: {version}",
+            f"Summary: The {name} plugin.",
+        ]
         lines += [f"Requires-Dist: {requires}"] if requires else []
         (about / "METADATA").write_text("\n".join(["Metadata-Version: 2.1", *lines, ""]))
         (about / "entry_points.txt").write_text(f"[parvis.plugins]\n{name} = parvis_{name}.plugin\n")
@@ -107,4 +111,3 @@ def site_engine(config: Config, engine: Engine) -> Iterator[Engine]:
     )
     yield engine
     set_current(None)
-

@@ -34,7 +34,11 @@ async def asked(registry: PluginRegistry) -> list[Answer]:
         ("raise TimeoutError('mine')", "error", "TimeoutError: mine"),
         ("import asyncio; await asyncio.sleep(0); raise TimeoutError('mine')", "error", "TimeoutError: mine"),
         ("import asyncio; raise asyncio.CancelledError", "error", "it cancelled itself"),
-        ("import asyncio; await asyncio.sleep(0); raise asyncio.CancelledError", "error", "it cancelled itself"),
+        (
+            "import asyncio; await asyncio.sleep(0); raise asyncio.CancelledError",
+            "error",
+            "it cancelled itself",
+        ),
         ("import asyncio; await asyncio.Event().wait()", "timeout", "no answer within 0.05 s"),
         ("import asyncio\n    while True: await asyncio.sleep(0)", "timeout", "no answer within 0.05 s"),
     ],

@@ -168,7 +168,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-async def test_a_bad_plugin_is_named_and_the_others_go_on(case: str, install: Any, open_registry: Any) -> None:
+async def test_a_bad_plugin_is_named_and_the_others_go_on(
+    case: str, install: Any, open_registry: Any
+) -> None:
     source, message = BAD[case]
     files = {"templates/bad/_x.html": ""} if case.endswith("slot") or case == "foreign_type" else {}
     install("bad", source, files=files)
@@ -245,7 +247,9 @@ async def test_two_packages_of_one_name(install: Any, site_packages: Path) -> No
         "[parvis.plugins]\ntwin = parvis_other.plugin\n"
     )
     found = {item.name: item for item in discover()}
-    assert found["twin"].distribution == "parvis-other"  # the first by name of distribution, always the same one
+    assert (
+        found["twin"].distribution == "parvis-other"
+    )  # the first by name of distribution, always the same one
 
 
 async def test_plugins_are_asked_by_weight_then_name(install: Any, open_registry: Any) -> None:

@@ -12,11 +12,13 @@ from parvis.data.migrations import applied, describe
 from parvis.errors import Conflict, NotFound, PluginError
 from parvis.plugins import Limits, PluginRegistry, State
 from parvis.plugins.discovery import GROUP, discover
-from parvis.plugins.reasons import TEXTS, Reason
+from parvis.plugins.reasons import KINDS, TEXTS, Reason
 from parvis.plugins.starting import seen
 from parvis.plugins.states import TRANSITIONS, may_follow
 from parvis.plugins.tables import Plugin, PluginRow
 from parvis.services import audit
+from parvis.services.i18n import use_locale
+from parvis.site import current
 
 AUDITED = PreparedSQL("SELECT action, actor, subject FROM audit WHERE subject = :subject ORDER BY seq")
 GUESTS = PreparedSQL("SELECT count(*) AS n FROM guestbook_entry")
@@ -89,7 +91,12 @@ async def test_what_is_described(site_engine: Any, install: Any) -> None:
     install("guestbook", version="2.3")
     await (await reopened(site_engine)).enable("guestbook")
     told = await state_of(await reopened(site_engine), "guestbook")
-    assert (told.label, told.version, told.core_range, told.scope) == ("Guest book", "2.3", "<1,>=0.1", "site")
+    assert (told.label, told.version, told.core_range, told.scope) == (
+        "Guest book",
+        "2.3",
+        "<1,>=0.1",
+        "site",
+    )
     assert told.tables == {"guestbook_entry": 2}
     assert told.permissions == ("guestbook.sign", "guestbook.close")
     assert told.content_types == ("guestbook.entry",)
@@ -370,3 +377,16 @@ def test_reasons_are_kept_as_they_are() -> None:
     assert Reason.load("") is None
     assert str(Reason("forgotten-code")) == "forgotten-code"
     assert "import" in TEXTS
+
+
+def test_reasons_are_told_in_the_readers_language(site_engine: Any) -> None:
+    current().i18n.load({})
+    reason = Reason("prefix", {"what": "the table", "name": "x_row", "wanted": "bad_"})
+    with_french = use_locale("fr", "Europe/Paris")
+    try:
+        assert str(reason) == "Il déclare la table x_row, qui doit commencer par bad_."
+        untranslated = [code for code, text in {**TEXTS, **KINDS}.items() if str(text) == str(text._args[0])]
+        assert untranslated == []
+    finally:
+        with_french.reset()
+    assert str(reason) == "It declares the table x_row, which must begin with bad_."

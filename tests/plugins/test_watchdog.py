@@ -37,6 +37,7 @@ async def test_short_blocking_is_counted(
 ) -> None:
     install("bad", BLOCKS)
     registry = await open_registry("bad", limits=SHORT)
+    registry.watch()
     await asyncio.sleep(0.1)
     with caplog.at_level(logging.WARNING, "parvis.plugins"):
         await ask(registry, 0.2)
@@ -51,6 +52,7 @@ async def test_long_blocking_suspends_as_soon_as_the_loop_is_back(install: Any, 
     install("bad", BLOCKS)
     install("good", "@hookimpl\nasync def decide(actor, permission, subjects): return []")
     registry = await open_registry("bad", "good", limits=SHORT)
+    registry.watch()
     await asyncio.sleep(0.1)
     await ask(registry, 0.7)
     await registry.close()
@@ -64,6 +66,7 @@ async def test_long_blocking_suspends_as_soon_as_the_loop_is_back(install: Any, 
 async def test_waiting_is_not_blocking(install: Any, open_registry: Any) -> None:
     install("calm", "import asyncio\n@hookimpl\nasync def identify(request): await asyncio.sleep(0.5)")
     registry = await open_registry("calm", limits=SHORT)
+    registry.watch()
     await registry.ask_first("identify", request=None)
     assert list(registry.calls.of("calm")) == ["identify"]
     assert registry.rows["calm"].state is State.ENABLED
@@ -72,6 +75,7 @@ async def test_waiting_is_not_blocking(install: Any, open_registry: Any) -> None
 async def test_blocking_by_the_core_is_nobodys_fault(install: Any, open_registry: Any) -> None:
     install("calm", BLOCKS)
     registry = await open_registry("calm", limits=SHORT)
+    registry.watch()
     await asyncio.sleep(0.1)
     time.sleep(0.6)
     await asyncio.sleep(0.1)
@@ -83,6 +87,7 @@ async def test_blocking_by_the_core_is_nobodys_fault(install: Any, open_registry
 async def test_page_handlers_are_watched_too(install: Any, open_registry: Any) -> None:
     install("bad", BLOCKS)
     registry = await open_registry("bad", limits=SHORT)
+    registry.watch()
     await asyncio.sleep(0.1)
     from parvis_bad import plugin  # type: ignore[import-not-found]
 
@@ -99,6 +104,7 @@ async def test_a_loop_that_does_not_come_back_ends_the_process_with_a_mark(
     ended: list[int] = []
     limits = Limits(slow=0.05, suspend=10, end=0.3, retries=())
     registry = await open_registry("bad", limits=limits, marks=tmp_path, end_process=ended.append)
+    registry.watch()
     await asyncio.sleep(0.1)
     with caplog.at_level(logging.CRITICAL, "parvis.plugins"):
         await ask(registry, 0.8)
@@ -128,6 +134,8 @@ async def test_the_thread_ends_with_the_registry(install: Any, open_registry: An
     import threading
 
     registry = await open_registry(limits=SHORT)
+    assert "parvis-watchdog" not in {thread.name for thread in threading.enumerate()}
+    await registry.tell("startup", app=None)
     assert "parvis-watchdog" in {thread.name for thread in threading.enumerate()}
     await registry.close()
     assert "parvis-watchdog" not in {thread.name for thread in threading.enumerate()}

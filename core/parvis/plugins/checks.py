@@ -152,6 +152,8 @@ CORE_SLOTS: dict[str, str] = {
     "home.rail": "the side column of the home page",
     "space.main": "the main column of a space",
     "space.rail": "the side column of a space",
+    "profile.main": "the main column of a member's profile",
+    "profile.rail": "the side column of a member's profile",
     "content.after": "below a content on its own page",
 }
 CORE_OWNERS = frozenset(slot.split(".", 1)[0] for slot in CORE_SLOTS) | RESERVED

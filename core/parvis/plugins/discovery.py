@@ -56,6 +56,7 @@ RESERVED = frozenset(
         "password",
         "people",
         "preferences",
+        "profile",
         "search",
         "settings",
         "sign_in",

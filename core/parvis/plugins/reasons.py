@@ -23,7 +23,6 @@ TEXTS: dict[str, Any] = {
     "not-async": _l("Its hook {hook} must be async def."),
     "not-plain": _l("Its hook {hook} must be a plain function, not async def."),
     "declare": _l("It raised an error in {hook}: {error}"),
-    "prepare": _l("It raised an error in {hook}: {error}"),
     "wrong-kind": _l("Its {hook} returned {found}, where {wanted} is expected."),
     "prefix": _l("It declares {what} {name}, which must begin with {wanted}."),
     "root": _l("It declares the address {path}, outside its own: {wanted}."),
@@ -45,6 +44,24 @@ TEXTS: dict[str, Any] = {
     "safe-mode": _l("The site was started in safe mode, with the core alone."),
 }
 
+# What a declaration is called in those texts; kept in English, shown in the reader's language.
+KINDS: dict[str, Any] = {
+    "the content type": _l("the content type"),
+    "the content filter": _l("the content filter"),
+    "the permission": _l("the permission"),
+    "the setting": _l("the setting"),
+    "the sign-in provider": _l("the sign-in provider"),
+    "the menu entry": _l("the menu entry"),
+    "the slot": _l("the slot"),
+    "the event": _l("the event"),
+    "the table": _l("the table"),
+    "the address": _l("the address"),
+    "the route": _l("the route"),
+    "the hook": _l("the hook"),
+    "a sequence": _l("a sequence"),
+    "its declarations": _l("its declarations"),
+}
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -58,7 +75,7 @@ class Reason:
         text = TEXTS.get(self.code)
         if text is None:
             return self.code
-        return str(text).format(**self.details)
+        return str(text).format(**{name: KINDS.get(value, value) for name, value in self.details.items()})
 
     def dump(self) -> str:
         """Return the form that is kept in the database."""

@@ -78,10 +78,7 @@ class PluginRegistry(Shown):
     # -- loading ------------------------------------------------------------------------------------------------
 
     async def load(self) -> None:
-        """Find and load every plugin that is or was on; those that cannot run are quarantined, the others go on.
-
-        Starts the watchdog of the running event loop.
-        """
+        """Find and load every plugin that is or was on; those that cannot run are quarantined, the others go on."""
         found = [*(discover(self._group) if self._group else ()), *self._extra]
         self.found = {item.name: item for item in found}
         rows = await self.store.known()
@@ -97,7 +94,6 @@ class PluginRegistry(Shown):
             version, rows = await self.store.change(lambda _: written)
             self._marks.forget()
         self.apply(version, rows)
-        self.watch()
 
     async def refresh(self) -> bool:
         """Follow what another process changed; one keyed read when nothing did. Whether something did."""
@@ -108,7 +104,10 @@ class PluginRegistry(Shown):
         return True
 
     def watch(self) -> None:
-        """Watch the running event loop for blocking code of plugins."""
+        """Watch the running event loop for blocking code of plugins, until `close`.
+
+        Programs that serve nobody (the command line, filling a demonstration) may block as they like.
+        """
         if self._watchdog is None and self.limits.slow > 0:
             self._watchdog = Watchdog(asyncio.get_running_loop(), self, self.limits)
 
@@ -158,8 +157,11 @@ class PluginRegistry(Shown):
     async def tell(self, hook: str, /, **arguments: Any) -> None:
         """Tell every enabled plugin that fills the hook, in order; failures are logged and counted.
 
-        An event is told again after a failure, as Limits.retries says: those who hear it skip what they did.
+        An event is told again after a failure, as Limits.retries says: those who hear it skip what they did. With
+        `startup` a process begins to serve: from then on its loop is watched.
         """
+        if hook == "startup":
+            self.watch()
         limit = None if hook in _UNLIMITED else self.limits.tell
         retries = self.limits.retries if hook == "on_event" else ()
         for impl in self._impls(hook):
@@ -209,7 +211,7 @@ class PluginRegistry(Shown):
                         self,
                         name,
                         QUARANTINED,
-                        Reason("prepare", {"hook": "prepare_rendering", "error": told(error)}),
+                        Reason("declare", {"hook": "prepare_rendering", "error": told(error)}),
                     )
                 )
 

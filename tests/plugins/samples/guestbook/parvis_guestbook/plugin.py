@@ -51,6 +51,8 @@ async def by_badge(form, request):
 @hookimpl
 def register_hookspecs():
     return hookspecs
+
+
 # -- end --
 
 
@@ -58,6 +60,8 @@ def register_hookspecs():
 @hookimpl
 def register_routes():
     return [show_book]
+
+
 # -- end --
 
 
@@ -73,6 +77,8 @@ def register_content_types():
             card_template="guestbook/_entry.html",
         )
     ]
+
+
 # -- end --
 
 
@@ -83,6 +89,8 @@ def register_permissions():
         Permission(name="guestbook.sign", label="Sign the guest book", roles=("member",)),
         Permission(name="guestbook.close", label="Close the guest book", roles=("administrator",)),
     ]
+
+
 # -- end --
 
 
@@ -90,6 +98,8 @@ def register_permissions():
 @hookimpl
 def register_settings():
     return [Setting(name="guestbook.open", label="Open for new entries", type=bool, default=True)]
+
+
 # -- end --
 
 
@@ -98,9 +108,16 @@ def register_settings():
 def register_navigation():
     return [
         NavItem(
-            menu="main", key="guestbook", label="Guest book", icon="book-open", route="guestbook.page", weight=70
+            menu="main",
+            key="guestbook",
+            label="Guest book",
+            icon="book-open",
+            route="guestbook.page",
+            weight=70,
         )
     ]
+
+
 # -- end --
 
 
@@ -108,6 +125,8 @@ def register_navigation():
 @hookimpl
 def register_fragments():
     return [Fragment(slot="home.rail", template="guestbook/_latest.html", load=latest, weight=50)]
+
+
 # -- end --
 
 
@@ -116,9 +135,15 @@ def register_fragments():
 def register_auth_providers():
     return [
         AuthProvider(
-            name="guestbook.badge", label="Badge", template="guestbook/_badge.html", sign_in=by_badge, weight=200
+            name="guestbook.badge",
+            label="Badge",
+            template="guestbook/_badge.html",
+            sign_in=by_badge,
+            weight=200,
         )
     ]
+
+
 # -- end --
 
 
@@ -126,6 +151,8 @@ def register_auth_providers():
 @hookimpl
 def prepare_rendering(jinja):
     jinja.filters["initials"] = lambda name: "".join(part[0] for part in name.split())
+
+
 # -- end --
 
 
@@ -133,6 +160,8 @@ def prepare_rendering(jinja):
 @hookimpl
 async def identify(request):
     return {"badge": "visitor"} if request.get("badge") else None
+
+
 # -- end --
 
 
@@ -141,6 +170,9 @@ async def identify(request):
 async def decide(permission, subjects):
     if permission == "guestbook.sign":
         return [Decision.DENY if subject == "closed" else None for subject in subjects]
+    return None
+
+
 # -- end --
 
 
@@ -149,6 +181,9 @@ async def decide(permission, subjects):
 async def review_content(draft):
     if "http" in draft.text:
         return hold("Links are read by a moderator first.")
+    return None
+
+
 # -- end --
 
 
@@ -156,6 +191,8 @@ async def review_content(draft):
 @hookimpl
 async def startup(app):
     heard.append("startup")
+
+
 # -- end --
 
 
@@ -163,6 +200,8 @@ async def startup(app):
 @hookimpl
 async def on_event(event):
     heard.append(event.name)
+
+
 # -- end --
 
 
@@ -170,4 +209,6 @@ async def on_event(event):
 @hookimpl
 async def seed_demo(demo):
     demo.append("guest book")
+
+
 # -- end --

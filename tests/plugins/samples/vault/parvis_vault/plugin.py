@@ -20,6 +20,8 @@ def register_content_filters():
             values=keys_of,
         )
     ]
+
+
 # -- end --
 
 
