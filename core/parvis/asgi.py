@@ -14,6 +14,7 @@ from parvis.people.sessions import actor_of
 from parvis.services.i18n import negotiate, use_locale
 from parvis.services.secrets import new_token
 from parvis.site import current
+from parvis.web.cookies import LANGUAGE, SESSION, THEME, VISIT
 from parvis.web.flash import NAME as FLASH
 from parvis.web.flash import read_flash
 from parvis.web.rendering import renderer
@@ -22,11 +23,6 @@ from parvis.web.static import headers_of
 
 if TYPE_CHECKING:
     from parvis.config import Config
-
-SESSION = "parvis_session"
-VISIT = "parvis_visit"
-LANGUAGE = "parvis_language"
-THEME = "parvis_theme"
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "

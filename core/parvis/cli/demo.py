@@ -17,7 +17,6 @@ import click
 from parvis.cli.init import FolderTaken, Wishes, make_instance
 from parvis.cli.port import check_port
 from parvis.cli.say import gettext as _
-from parvis.cli.say import language as terminal_language
 from parvis.cli.say import say, warn
 from parvis.cli.serve import address_of, announcing, warn_about_workers
 from parvis.config import LANGUAGES, Config, is_loopback, load_config
@@ -41,7 +40,7 @@ PASSWORD = "parvis-demo"  # noqa: S105 - told to everybody on purpose
 )
 @click.option("--fresh", is_flag=True, help=_("Throw the demo away and make it anew."))
 @click.option(
-    "--lang", type=click.Choice(LANGUAGES), help=_("The language of visitors; without it the terminal's.")
+    "--lang", type=click.Choice(LANGUAGES), help=_("The language of visitors; French without it.")
 )
 @click.option("--workers", default=1, show_default=True, help=_("The number of web processes."))
 def command(host: str, port: int, directory: str, fresh: bool, lang: str | None, workers: int) -> None:
@@ -49,7 +48,8 @@ def command(host: str, port: int, directory: str, fresh: bool, lang: str | None,
     from parvis.server import serve
 
     folder = Path(directory).absolute()
-    chosen = lang or ("fr" if terminal_language() == "fr" else "en")
+    # The company is French, and so is its interface unless told otherwise; each visitor can change it.
+    chosen = lang or "fr"
     environ = demo_environment(host, port, workers, lang)
     if (folder / "parvis.toml").exists() and marked(folder):
         # A wrong option is told before the demo is remade.

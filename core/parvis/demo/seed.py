@@ -72,7 +72,7 @@ async def seed(progress: Progress) -> Demo:
     demo = Demo(datetime.now(UTC), ZoneInfo(company["company"]["time_zone"]), progress)
     await _people(demo, company, folder / "pictures")
     await _spaces(demo, company["spaces"], company["people"], folder / "pictures")
-    await current().plugins.tell("seed_demo", limit=None, demo=demo)
+    await current().plugins.tell("seed_demo", demo=demo)
     return demo
 
 

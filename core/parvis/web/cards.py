@@ -6,7 +6,6 @@ A card holds no form, token or permission of one reader, so that one rendering s
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from parvis.content.tables import ContentRow
 from parvis.people.cards import person_cards
 from parvis.site import current
 from parvis.spaces.cards import space_cards
+from parvis.web.kept import Kept
 from parvis.web.rendering import renderer
 from parvis.web.request import Request
 
@@ -33,44 +33,15 @@ class Card:
 
     parts: tuple[str, ...]
     holes: tuple[str, ...]
+    html: Markup | None
     size: int
 
 
-class KeptCards:
-    """The least recently used cards, bounded by bytes."""
-
-    def __init__(self, limit: int = KEPT_BYTES) -> None:
-        self._limit = limit
-        self._cards: OrderedDict[tuple[Any, ...], Card] = OrderedDict()
-        self.size = 0
-
-    def get(self, key: tuple[Any, ...]) -> Card | None:
-        """Return a kept card and mark it as used."""
-        found = self._cards.get(key)
-        if found is not None:
-            self._cards.move_to_end(key)
-        return found
-
-    def put(self, key: tuple[Any, ...], card: Card) -> None:
-        """Keep a card; the longest unused ones make room."""
-        former = self._cards.pop(key, None)
-        if former is not None:
-            self.size -= former.size
-        self._cards[key] = card
-        self.size += card.size
-        while self.size > self._limit and len(self._cards) > 1:
-            _, dropped = self._cards.popitem(last=False)
-            self.size -= dropped.size
-
-    def __len__(self) -> int:
-        return len(self._cards)
-
-
-def _kept() -> KeptCards:
+def _kept() -> Kept[Card]:
     stash = current().stash
-    found: KeptCards | None = stash.get("cards")
+    found: Kept[Card] | None = stash.get("cards")
     if found is None:
-        found = stash["cards"] = KeptCards()
+        found = stash["cards"] = Kept(KEPT_BYTES)
     return found
 
 
@@ -98,15 +69,15 @@ async def render_cards(request: Request, rows: Sequence[ContentRow]) -> list[Mar
             found[row.id] = card
     if missing:
         for row, card in zip(missing, await _render(request, missing), strict=True):
-            kept.put((row.id, row.version, row.touched, row.state, row.pinned is not None, *epoch), card)
+            kept.put((row.id, row.version, row.touched, row.state, row.pinned is not None, *epoch), card, card.size)
             found[row.id] = card
     filled = await _fill(request, rows, found)
     return [_join(found[row.id], row.id, filled) for row in rows]
 
 
 def _join(card: Card, content: int, filled: Mapping[str, Mapping[int, str]]) -> Markup:
-    if not card.holes:
-        return Markup(card.parts[0])
+    if card.html is not None:
+        return card.html
     text = [card.parts[0]]
     for slot, part in zip(card.holes, card.parts[1:], strict=True):
         text.append(filled.get(slot, {}).get(content, ""))
@@ -164,8 +135,8 @@ def _card(request: Request, row: ContentRow, body: Any, shared: Mapping[str, Any
     )
     text = renderer().render(template, context)
     pieces = _HOLE.split(text)
-    card = Card(tuple(pieces[::2]), tuple(pieces[1::2]), 0)
-    return Card(card.parts, card.holes, 2 * len(text) + 200)
+    holes = tuple(pieces[1::2])
+    return Card(tuple(pieces[::2]), holes, None if holes else Markup(text), 2 * len(text) + 200)
 
 
 def _hole(slot: str) -> Markup:

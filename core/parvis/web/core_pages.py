@@ -21,12 +21,14 @@ from parvis.web.space_pages import space_head
 @get("/", name="home")
 async def home(request: Request) -> Response[Any]:
     """Show the reader's home, filled by plugins: the feed and what stands beside it."""
+    day = format_date(today(), "full")
     return await page(
         request,
         "parvis/home.html",
         slots=("home.top", "home.main", "home.rail"),
+        frame=(day,),
         space=None,
-        today=format_date(today(), "full"),
+        today=day,
     )
 
 

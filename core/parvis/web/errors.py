@@ -20,6 +20,7 @@ from parvis.errors import (
     TooLarge,
     TooMany,
 )
+from parvis.people.history import Moved
 from parvis.services.i18n import gettext as _
 from parvis.web.rendering import base_context, fragment, renderer
 from parvis.web.request import STATE, Request
@@ -54,6 +55,12 @@ def _titles() -> dict[int, tuple[str, str]]:
 
 async def answer_error(request: Request, error: Exception) -> Response[Any]:
     """Return the answer to an error raised by a handler, a guard or the router."""
+    if isinstance(error, Moved) and request.scope["method"] == "GET":
+        location = error.path(request.scope["path"])
+        query = request.scope["query_string"].decode("latin-1")
+        # Not a lasting redirect: the former address may become today's again.
+        headers = {"Location": location + (f"?{query}" if query else ""), "Cache-Control": "no-store"}
+        return Response(b"", status_code=302, headers=headers)
     known = _known(error, request)
     if isinstance(known, SignInRequired) and not request.wants_json and not request.is_partial:
         path = request.scope["path"]

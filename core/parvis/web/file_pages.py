@@ -14,6 +14,7 @@ from parvis.content import access_file, drop_file, receive_file
 from parvis.content.files import StoredFile
 from parvis.errors import NotFound, TooLarge
 from parvis.services.i18n import lazy_gettext as _l
+from parvis.services.pictures import Shape
 from parvis.site import current
 from parvis.web.request import Request
 
@@ -119,8 +120,10 @@ def shown(file: StoredFile) -> dict[str, Any]:
     }
 
 
-async def receive_upload(request: Request, upload: Any, *, alt: str = "") -> StoredFile:
-    """Receive a file of a multipart form, the way without script."""
+async def receive_upload(
+    request: Request, upload: Any, *, alt: str = "", shape: Shape = "free"
+) -> StoredFile:
+    """Receive a file of a multipart form, the way without script; a picture is cut to `shape`."""
 
     async def chunks() -> AsyncIterator[bytes]:
         await upload.seek(0)
@@ -129,7 +132,7 @@ async def receive_upload(request: Request, upload: Any, *, alt: str = "") -> Sto
 
     if not upload.filename:
         raise NotFound()
-    return await receive_file(request.actor, upload.filename, chunks(), alt=alt)
+    return await receive_file(request.actor, upload.filename, chunks(), alt=alt, shape=shape)
 
 
 handlers = [show_file, receive, drop]

@@ -20,6 +20,7 @@ from parvis.services.secrets import mask
 from parvis.site import current
 from parvis.web.flash import flash_cookie
 from parvis.web.icons import CORE_ICONS, build_sprite
+from parvis.web.kept import Kept
 from parvis.web.request import Request
 from parvis.web.shell import shell_context
 from parvis.web.static import StaticFiles
@@ -210,6 +211,11 @@ async def _load_one(
     return None if answer.failed else answer.value
 
 
+FRAMES_BYTES = 8 * 1024 * 1024
+"""How much memory the kept frames of one process take at most."""
+_MARK = "\x00"
+
+
 async def page(
     request: Request,
     template: str,
@@ -217,13 +223,38 @@ async def page(
     *,
     status: int = 200,
     slots: Sequence[str] = (),
+    frame: tuple[Any, ...] | None = None,
     **context: Any,
 ) -> Response[bytes]:
-    """Answer with a whole page; `slots` are filled from plugins' fragments before it is rendered."""
+    """Answer with a whole page; `slots` are filled from plugins' fragments before it is rendered.
+
+    With `frame` the page around its slots is kept for the reader: the tuple holds everything in `context` that the
+    template shows. Slots and the form token are never kept.
+    """
     base = await base_context(request)
+    filled = await load_slots(request, slots, context) if slots else {}
     full = {**base, **context, "partial": False}
-    full["slots"] = await load_slots(request, slots, context) if slots else {}
-    return _answer(request, renderer().render(template, full), status)
+    if frame is None or base["flash"] is not None or status != 200:
+        full["slots"] = filled
+        return _answer(request, renderer().render(template, full), status)
+    empty = tuple(slot for slot in slots if not filled[slot])
+    key = (template, base["shell_key"], frame, empty, renderer().static.build)
+    stash = current().stash
+    frames: Kept[list[str]] | None = stash.get("frames")
+    if frames is None:
+        frames = stash["frames"] = Kept(FRAMES_BYTES)
+    pieces = frames.get(key)
+    if pieces is None:
+        full["csrf"] = f"{_MARK}csrf{_MARK}"
+        full["slots"] = {slot: Markup("" if slot in empty else f"{_MARK}{slot}{_MARK}") for slot in slots}
+        text = renderer().render(template, full)
+        pieces = text.split(_MARK)
+        frames.put(key, pieces, 2 * len(text))
+    # Odd pieces are names: user text holds no NUL, it is taken out where forms are read.
+    values = {"csrf": base["csrf"], **filled}
+    return _answer(
+        request, "".join([values[part] if index % 2 else part for index, part in enumerate(pieces)]), status
+    )
 
 
 async def fragment(

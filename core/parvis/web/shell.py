@@ -9,44 +9,66 @@ from parvis.services.counters import members_count
 from parvis.site import current
 from parvis.spaces.access import my_spaces
 from parvis.spaces.decide import allowed
+from parvis.web.kept import Kept
+from parvis.spaces.decide import allowed
 
 if TYPE_CHECKING:
+    from parvis.declarations import NavItem
+    from parvis.spaces.tables import MySpace
     from parvis.web.request import Request
 
 
+SHELLS_BYTES = 8 * 1024 * 1024
+"""How much memory the kept shells of one process take at most, at about 10 kB each."""
+
+
 async def shell_context(request: Request) -> dict[str, Any]:
-    """Return the context that the page shell needs, for a member or for nobody."""
+    """Return the context that the page shell needs, for a member or for nobody; built again when any of it changed.
+
+    `shell_key` in it stands for everything it was made of.
+    """
+    state = request.state_of
+    actor = state.actor
+    site = current()
+    path = request.scope["path"]
+    spaces = await my_spaces(actor) if actor.member is not None else []
+    items = await _items(request) if actor.member is not None else []
+    count = await members_count() if actor.member is not None else 0
+    key = (
+        actor.member, actor.version, actor.role, actor.shortcuts, state.language, state.theme, path, count,
+        site.plugins.version, site.settings.version, site.settings.cards, request.is_partial,
+        tuple(spaces), tuple(item.key for item in items),
+    )  # fmt: skip
+    kept: Kept[dict[str, Any]] | None = site.stash.get("shells")
+    if kept is None:
+        kept = site.stash["shells"] = Kept(SHELLS_BYTES)
+    found = kept.get(key)
+    if found is None:
+        found = await _shell(request, spaces, items, count)
+        found["shell_key"] = key
+        kept.put(key, found, 10_000)
+    return {**found, "flash": state.flash, "request_id": state.request_id}
+
+
+async def _shell(
+    request: Request, spaces: list[MySpace], items: list[NavItem], members: int
+) -> dict[str, Any]:
     state = request.state_of
     actor = state.actor
     path = request.scope["path"]
     site = current()
-    context: dict[str, Any] = {
+    return {
         "site": {
             "name": site.config.site.name,
             "tagline": site.config.site.tagline,
             "logo_url": None,
             "initial": site.config.site.name[:1].upper(),
-            "members_count": await members_count() if actor.member else 0,
+            "members_count": members,
         },
         "actor": actor,
-        "me": None,
-        "nav": [],
-        "nav_spaces": [],
-        "nav_modules": [],
-        "nav_foot": [],
-        "lang": state.language,
-        "theme": state.theme,
-        "shortcuts": actor.shortcuts,
-        "flash": state.flash,
-        "path": path,
-        "request_id": state.request_id,
-        "partial": request.is_partial,
-        "slots": {},
-        **_assets(),
-    }
-    if actor.member is not None:
-        context["me"] = await _me(actor)
-        context["nav_spaces"] = [
+        "me": await _me(actor) if actor.member is not None else None,
+        "nav": _menu(items, "main", path),
+        "nav_spaces": [
             {
                 "name": space.name,
                 "url": f"/spaces/{space.slug}",
@@ -55,12 +77,18 @@ async def shell_context(request: Request) -> dict[str, Any]:
                 "count": 0,
                 "current": path == f"/spaces/{space.slug}" or path.startswith(f"/spaces/{space.slug}/"),
             }
-            for space in await my_spaces(actor)
-        ]
-        context["nav"] = await _menu(request, "main")
-        context["nav_modules"] = await _menu(request, "member")
-        context["nav_foot"] = await _menu(request, "admin")
-    return context
+            for space in spaces
+        ],
+        "nav_modules": _menu(items, "member", path),
+        "nav_foot": _menu(items, "admin", path),
+        "lang": state.language,
+        "theme": state.theme,
+        "shortcuts": actor.shortcuts,
+        "path": path,
+        "partial": request.is_partial,
+        "slots": {},
+        **_assets(),
+    }
 
 
 def _assets() -> dict[str, list[str]]:
@@ -98,27 +126,32 @@ async def _me(actor: Any) -> dict[str, Any]:
     }
 
 
-async def _menu(request: Request, menu: str) -> list[dict[str, Any]]:
+async def _items(request: Request) -> list[NavItem]:
+    """Return the entries of the menus that this reader is shown."""
+    return [
+        declared.value
+        for declared in current().plugins.navigation
+        if declared.value.menu in ("main", "member", "admin")
+        and (declared.value.permission is None or await allowed(request.actor, declared.value.permission))
+    ]
+
+
+def _menu(items: list[NavItem], menu: str, path: str) -> list[dict[str, Any]]:
     from parvis.web.rendering import url
 
-    path = request.scope["path"]
     entries = []
-    for declared in current().plugins.navigation:
-        item = declared.value
-        if item.menu != menu:
-            continue
-        if item.permission is not None and not await allowed(request.actor, item.permission):
-            continue
-        address = url(item.route)
-        entries.append(
-            {
-                "key": item.key,
-                "label": str(item.label),
-                "url": address,
-                "icon": item.icon,
-                "count": 0,
-                "hot": False,
-                "current": path == address or (address != "/" and path.startswith(address + "/")),
-            }
-        )
+    for item in items:
+        if item.menu == menu:
+            address = url(item.route)
+            entries.append(
+                {
+                    "key": item.key,
+                    "label": str(item.label),
+                    "url": address,
+                    "icon": item.icon,
+                    "count": 0,
+                    "hot": False,
+                    "current": path == address or (address != "/" and path.startswith(address + "/")),
+                }
+            )
     return entries

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from parvis.content import files_of, own_files
+from parvis.content import allowed, files_of, own_files
 from parvis.content.files import MOST_FILES
 from parvis.errors import Invalid
 from parvis.services.i18n import lazy_gettext as _l
@@ -70,9 +70,17 @@ async def composer_context(
         "preview": values.get("preview_html"),
         "errors": {name: str(text) for name, text in (errors or {}).items()},
         "choices": await audience_choices(request),
+        "may_write": True,
         "files": await own_files(request.actor, values.get("files", [])),
         "most_files": MOST_FILES,
     }
+
+
+async def may_write(request: Request, space: Any | None) -> bool:
+    """Whether the composer is offered: in a space to its members, at home to whoever may write anywhere."""
+    if space is not None:
+        return await allowed(request.actor, "feeds.publish", space)
+    return not request.actor.is_guest or bool(await my_spaces(request.actor))
 
 
 async def audience_choices(request: Request) -> list[dict[str, str]]:

@@ -85,8 +85,11 @@ def register_fragments() -> Sequence[Fragment]:
 async def load_feed(page: SlotPage) -> Mapping[str, Any]:
     """Return composer and feed of the page's space, or of home."""
     space = page.subject.get("space")
-    composer = await forms.composer_context(page.request, space=space)
-    return {**composer, **await routes.feed_context(page.request, space)}
+    return {
+        "space": space,
+        "may_write": await forms.may_write(page.request, space),
+        **await routes.feed_context(page.request, space),
+    }
 
 
 @hookimpl
