@@ -60,6 +60,10 @@ class Outer:
         if path == "/health/live":
             await _plain(send, 200, b"ok\n")
             return
+        if "\x00" in path or b"%00" in scope["query_string"]:
+            # No address of ours holds it, and PostgreSQL refuses it in any text.
+            await _plain(send, 400, b"This address cannot be read.\n")
+            return
         headers = headers_of(scope)
         if path.startswith("/static/"):
             await self._static(scope, headers, send)

@@ -16,7 +16,7 @@ from parvis.people.actions import add_member, change_role, set_manager, suspend_
 from parvis.people.actor import NOBODY, SYSTEM, Actor
 from parvis.people.cards import person_cards
 from parvis.people.directory import After, directory, newest_members
-from parvis.people.names import HUES, clean_line, fold, hue_of, initials_of, slug_of
+from parvis.people.names import HUES, clean_line, fold, hue_of, initials_of, slug_of, sort_name_of
 from parvis.people.profile_actions import edit_preferences, edit_profile, rename_handle
 from parvis.people.tables import Member, MemberRow
 from parvis.spaces.actions import add_space_member, open_space
@@ -190,7 +190,7 @@ async def test_search_knows_no_accents_and_takes_signs_literally(instance: objec
 
     assert await found("helene") == ["Hélène Œuvrard"]
     assert await found("HÉLÈNE oeuv") == ["Hélène Œuvrard"]
-    assert await found("atelier") == ["Helen Smith", "Hélène Œuvrard"]
+    assert await found("atelier") == ["Hélène Œuvrard", "Helen Smith"]
     assert await found("atelier evry") == ["Hélène Œuvrard"]
     assert await found("d'atelier") == ["Hélène Œuvrard"]
     assert await found("c++") == ["Hélène Œuvrard"]
@@ -266,6 +266,13 @@ async def test_a_card_has_a_face_or_initials(instance: object) -> None:
     assert card["hue"] == hue_of(me.handle)
     assert card["initials"] == "JŒ"
     assert await person_cards([]) == {}
+
+
+def test_people_are_listed_by_family_name() -> None:
+    names = ["Solène Le Goff", "Mehdi Amrani", "Charles de La Tour", "Cher", "王芳", "Le Goff"]
+    assert [sort_name_of(name) for name in names] == [
+        "le goff solene", "amrani mehdi", "de la tour charles", "cher", "王芳", "goff le",
+    ]  # fmt: skip
 
 
 def test_initials_and_hues() -> None:

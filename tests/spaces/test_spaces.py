@@ -100,7 +100,7 @@ async def _doors(actor: Actor, space: SpaceRow) -> set[bool]:
     found = {space.id in {row.id for row in await visible_spaces(actor)}}
     found.add(space.id in await spaces_among(actor, [space.id]))
     owner = (await people_in_charge(space))[0].member
-    found.add(space.id in {row.id for row in await spaces_of(actor, owner)})
+    found.add(space.id in {row.id for row, _ in await spaces_of(actor, owner)})
     for door in (access_space(actor, space.slug), access_space_id(actor, space.id)):
         try:
             found.add((await door).id == space.id)

@@ -36,9 +36,9 @@ _ADD = PreparedSQL(
     types={"skills": "json"},
 )
 _PASSWORD = PreparedSQL("UPDATE member SET password_hash = :password_hash WHERE id = :id")
-_ROLE = PreparedSQL("UPDATE member SET role = :role, version = version + 1 WHERE id = :id")
-_STATE = PreparedSQL("UPDATE member SET state = :state, version = version + 1 WHERE id = :id")
-_MANAGER = PreparedSQL("UPDATE member SET manager = :manager, version = version + 1 WHERE id = :id")
+_ROLE = PreparedSQL("UPDATE member SET role = :role WHERE id = :id")
+_STATE = PreparedSQL("UPDATE member SET state = :state WHERE id = :id")
+_MANAGER = PreparedSQL("UPDATE member SET manager = :manager WHERE id = :id")
 _HANDLES = PreparedSQL("SELECT handle FROM member WHERE handle = :handle OR handle LIKE :like")
 # Rows of every administrator, so that two that step back at once wait for each other on PostgreSQL.
 _HOLD_ADMINISTRATORS = PreparedSQL("UPDATE member SET role = role WHERE role = 'administrator'")
@@ -144,8 +144,9 @@ async def reset_password(actor: Actor, member: int) -> str:
     async with transaction():
         await _PASSWORD(id=member, password_hash=None)
         await close_other_sessions(member, None)
+        token = await make_sign_in_link(actor, member)
         await record("member.password_reset", actor.member, f"member:{member}", {})
-        return await make_sign_in_link(actor, member)
+    return token
 
 
 async def change_role(actor: Actor, member: int, role: str) -> MemberRow:

@@ -45,6 +45,12 @@ _NEWEST = PreparedSQL(
 )
 
 
+_REPORTS = PreparedSQL(
+    f"SELECT m.id FROM member m WHERE m.manager = :manager AND m.state = 'active' AND {VISIBLE_MEMBER}"  # noqa: S608
+    " ORDER BY m.sort_name, m.id LIMIT 50"
+)
+
+
 class Facet(msgspec.Struct, frozen=True):
     """A value of a filter with the number of people behind it under the other filters."""
 
@@ -106,6 +112,11 @@ def _facets(rows: list[dict[str, Any]]) -> list[Facet]:
     return sorted(
         (Facet(row["name"], row["number"]) for row in rows if row["name"]), key=lambda facet: fold(facet.name)
     )
+
+
+async def reports_of(actor: Actor, member: int) -> list[int]:
+    """Return the ids of the people who report to somebody, of those the actor sees, by name; 50 at most."""
+    return [row["id"] for row in await _REPORTS(manager=member, **sees(actor))]
 
 
 async def newest_members(actor: Actor, size: int = 5) -> list[MemberRow]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from parvis.people.names import clean_line, clean_text, fold, search_text
+from parvis.people.names import clean_line, clean_text, fold, search_text, sort_name_of
 from parvis.services.i18n import LANGUAGES, is_time_zone
 from parvis.services.i18n import lazy_gettext as _l
 
@@ -45,7 +45,7 @@ def profile_fields(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
     fields["skills"] = _clean_skills(skills.split(",") if isinstance(skills, str) else skills)
     if len(fields["skills"]) > MOST_SKILLS or any(len(skill) > _LONGEST_SKILL for skill in fields["skills"]):
         faults["skills"] = _l("Name at most 30 skills of 50 characters each.")
-    fields["sort_name"] = fold(fields["name"])
+    fields["sort_name"] = sort_name_of(fields["name"])
     fields["search"] = search_text(
         fields["name"], fields["job"], fields["team"], fields["site"], *fields["skills"]
     )

@@ -18,6 +18,10 @@ _LETTERS = str.maketrans(
 _INVISIBLE = re.compile(
     "[\u0000-\u001f\u007f-\u009f\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 )
+_PARTICLE_WORDS = (
+    "d da das de del della den der des di do dos du el la las le les san st saint ten ter van vander von zu"
+)
+_PARTICLES = frozenset(_PARTICLE_WORDS.split())
 _SPACES = re.compile(r"\s+")
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -51,6 +55,19 @@ def slug_of(text: str, *, longest: int = 40) -> str:
 def search_text(*parts: str) -> str:
     """Return the folded text that the directory searches in."""
     return fold(" ".join(part for part in parts if part))
+
+
+def sort_name_of(name: str) -> str:
+    """Return the folded key by which people are listed: the family name, then the rest.
+
+    The family name is the last word with the particles before it ("Le Goff", "de la Tour"); a name of one word, as
+    in scripts that do not part names by spaces, stands for itself.
+    """
+    words = fold(name).split()
+    first = len(words) - 1
+    while first > 1 and words[first - 1] in _PARTICLES:
+        first -= 1
+    return " ".join(words[first:] + words[:first])
 
 
 def initials_of(name: str) -> str:

@@ -36,11 +36,12 @@ _PREFERENCES = PreparedSQL(
 _THEME = PreparedSQL("UPDATE member SET theme = :theme WHERE id = :id")
 _LANGUAGE = PreparedSQL("UPDATE member SET language = :language WHERE id = :id")
 _PASSWORD = PreparedSQL("UPDATE member SET password_hash = :password_hash WHERE id = :id")
-_HANDLE_OF = PreparedSQL("UPDATE member SET handle = :handle, version = version + 1 WHERE id = :id")
-_PICTURE = PreparedSQL("UPDATE member SET picture = :picture, version = version + 1 WHERE id = :id")
+_HANDLE_OF = PreparedSQL("UPDATE member SET handle = :handle WHERE id = :id")
+_PICTURE = PreparedSQL("UPDATE member SET picture = :picture WHERE id = :id")
 
 
-def _demand_self(actor: Actor, member: int) -> None:
+def demand_self(actor: Actor, member: int) -> None:
+    """Raise Forbidden unless this is the actor's own profile, or an administrator asks."""
     if actor.member == member or actor.is_administrator or actor.is_system:
         return
     if not actor.is_member:
@@ -61,7 +62,7 @@ async def edit_profile(actor: Actor, member: int, version: int, values: Mapping[
     `values` holds name, job, team, site, phone, pronouns, about, skills (list, or text with commas).
     Raises Invalid by field with what was typed, Conflict when it was changed since `version`.
     """
-    _demand_self(actor, member)
+    demand_self(actor, member)
     fields, faults = profile_fields(values)
     if faults:
         raise Invalid(faults, values=values)
@@ -132,7 +133,7 @@ async def change_password(actor: Actor, *, current: str, new: str) -> None:
 
 async def rename_handle(actor: Actor, member: int, handle: str) -> str:
     """Change the handle in the address of a profile; the former address leads to the new one."""
-    _demand_self(actor, member)
+    demand_self(actor, member)
     row = await _existing(member)
     wanted = handle.strip().lstrip("@").casefold()
     if wanted == row.handle:
@@ -158,7 +159,7 @@ async def set_picture(actor: Actor, member: int, picture: int | None) -> None:
 
     The caller attached the file to the member before, in the same transaction.
     """
-    _demand_self(actor, member)
+    demand_self(actor, member)
     async with transaction():
         await _PICTURE(id=member, picture=picture)
         await bump_counter("cards")

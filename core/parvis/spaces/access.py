@@ -41,7 +41,7 @@ _AMONG = PreparedSQL(
     short=True,
 )
 _SHARED = PreparedSQL(
-    f"SELECT {SPACE_COLUMNS}, own.role {_FROM}"
+    f"SELECT {SPACE_COLUMNS}, own.role, theirs.role AS their_role {_FROM}"
     f" JOIN space_member theirs ON theirs.space = s.id AND theirs.member = :member WHERE {VISIBLE_SPACE}",
     short=True,
 )
@@ -94,11 +94,13 @@ async def spaces_among(actor: Actor, ids: list[int]) -> dict[int, SpaceRow]:
     return {row["id"]: SpaceRow(**row) for row in await _AMONG(ids=ids, **_knows(actor))}
 
 
-async def spaces_of(actor: Actor, member: int) -> list[SpaceRow]:
-    """Return the spaces another member belongs to, of those the actor knows of: for profiles."""
+async def spaces_of(actor: Actor, member: int) -> list[tuple[SpaceRow, str]]:
+    """Return the spaces another member belongs to, of those the actor knows of, each with that member's role."""
     if actor.member is None:
         return []
-    return _by_name(await _SHARED(member=member, **_knows(actor)))
+    rows = await _SHARED(member=member, **_knows(actor))
+    theirs: dict[int, str] = {row["id"]: row.pop("their_role") for row in rows}
+    return [(space, theirs[space.id]) for space in _by_name(rows)]
 
 
 def _by_name(rows: list[dict[str, Any]]) -> list[SpaceRow]:

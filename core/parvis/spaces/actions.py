@@ -37,7 +37,7 @@ _EDIT = PreparedSQL(
     "UPDATE space SET name = :name, description = :description, kind = :kind, icon = :icon, hue = :hue,"
     " slug = :slug, version = version + 1 WHERE id = :id AND version = :version RETURNING id"
 )
-_COVER = PreparedSQL("UPDATE space SET cover = :cover, version = version + 1 WHERE id = :id")
+_COVER = PreparedSQL("UPDATE space SET cover = :cover WHERE id = :id")
 _JOIN = PreparedSQL(
     "INSERT INTO space_member (space, member, role, joined) VALUES (:space, :member, :role, :now)"
     " ON CONFLICT (space, member) DO NOTHING RETURNING id"
