@@ -351,3 +351,39 @@ async def test_enabling_a_bad_plugin_says_why(install: Any, open_registry: Any) 
     with pytest.raises(PluginError, match="bad: It raised an error while it was imported: ZeroDivisionError"):
         await registry.enable("bad")
     assert registry.rows["bad"].state is State.QUARANTINED
+
+
+async def test_addresses_of_handlers_routers_and_controllers(install: Any, open_registry: Any) -> None:
+    install(
+        "paths",
+        """
+        from litestar import Controller, Router, get, post
+        @get(["/paths", "/paths/all/"], name="paths.list")
+        async def first() -> str: return ""
+        class Pages(Controller):
+            path = "/admin/paths"
+            @post("/{one:int}", name="paths.save")
+            async def save(self, one: int) -> str: return ""
+        @get("/")
+        async def tab(slug: str) -> str: return ""
+        inside = Router("/spaces/{slug:str}/paths", route_handlers=[tab])
+        @hookimpl
+        def register_routes(): return [first, Pages, inside]
+        """,
+    )
+    for _ in range(2):  # a second site of one process finds the same code registered already
+        registry = await open_registry("paths")
+        assert [(route.path, route.name, route.methods) for route in registry.loaded["paths"].routes] == [
+            ("/paths", "paths.list", ("GET",)),
+            ("/paths/all", "paths.list", ("GET",)),
+            ("/admin/paths/{one:int}", "paths.save", ("POST",)),
+            ("/spaces/{slug:str}/paths", None, ("GET",)),
+        ]
+        from litestar import Litestar
+
+        Litestar([declared.value for declared in registry.routes], openapi_config=None)
+    owner = registry.plugin_of_path
+    for path in ("/paths", "/paths/all/", "//paths", "/admin/paths/3", "/spaces/x/paths", "/api/v1/paths/1"):
+        assert owner(path) == "paths", path
+    for path in ("/", "/admin", "/spaces/paths", "/spaces/x/pathsy", "/api/paths", "/api/v1", "/c/1", ""):
+        assert owner(path) is None, path

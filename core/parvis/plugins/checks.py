@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from copy import deepcopy
 from types import ModuleType
 from typing import Any
 
 from litestar import Router
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.routes import HTTPRoute
+from litestar.utils import join_paths
 
 from parvis.data import known_tables
 from parvis.declarations import (
@@ -160,24 +161,22 @@ CORE_OWNERS = frozenset(slot.split(".", 1)[0] for slot in CORE_SLOTS) | RESERVED
 
 
 def routes_of(handlers: Sequence[Any]) -> tuple[Route, ...]:
-    """Return the addresses of Litestar handlers, controllers and routers, leaving those themselves untouched."""
+    """Return the addresses of Litestar handlers, controllers and routers."""
     found: list[Route] = []
     for handler in handlers:
-        # Litestar writes the owner into what it registers: a copy keeps the original for the application.
-        router = Router(
-            path="/", route_handlers=[handler if isinstance(handler, type) else deepcopy(handler)]
-        )
-        for route in router.routes:
-            path = route.path
-            if isinstance(route, HTTPRoute):
-                found.extend(
-                    Route(path, item.name, tuple(sorted(str(method) for method in item.http_methods)))
-                    for item in route.route_handlers
-                    if item.http_methods != {"OPTIONS"}
-                )
-            else:
-                found.append(Route(path, route.route_handler.name, (type(route).__name__,)))
-    return tuple(found)
+        if isinstance(handler, BaseRouteHandler):
+            found.extend(_route(join_paths([path]), handler) for path in sorted(handler.paths))
+            continue
+        # Controllers and routers know their addresses once they are registered, of which Litestar makes a copy.
+        for route in Router(path="/", route_handlers=[handler]).routes:
+            inner = route.route_handlers if isinstance(route, HTTPRoute) else (route.route_handler,)
+            found.extend(_route(route.path, item) for item in inner)
+    return tuple(route for route in found if route.methods != ("OPTIONS",))
+
+
+def _route(path: str, handler: BaseRouteHandler) -> Route:
+    methods = handler.http_methods if isinstance(handler, HTTPRouteHandler) else {type(handler).__name__}
+    return Route(path, handler.name, tuple(sorted(str(method) for method in methods)))
 
 
 def own_roots(plugin: Loaded) -> list[str]:
