@@ -498,7 +498,8 @@ def test_the_rule_of_raw_text_bites(source: str) -> None:
 def test_translated_templates_pass() -> None:
     fine = (
         "{% block body_class %}gate{% endblock %}{# A comment #}<p class='{{ 'on' if a }}'"
-        " title='{{ _('Close') }}'>{{ _('Hello %(name)s', name=n) }}</p>{% macro a() %} aria-invalid=\"true\"{% endmacro %}"
+        " title='{{ _('Close') }}'>{{ _('Hello %(name)s', name=n) }}</p>"
+        '{% macro a() %} aria-invalid="true"{% endmacro %}'
         "{% trans count=n %}One{% pluralize %}{{ count }} things{% endtrans %} · 12&nbsp;/ 3 {{ icon('house') }}"
         "<script type='application/json'>{\"a\": 1}</script><kbd>K</kbd> <kbd>Ctrl</kbd> Parvis"
         "{% include 'parvis/_x.html' %}{{ pgettext('verb', 'Post') }}<a href='{{ url('people.directory') }}'></a>"

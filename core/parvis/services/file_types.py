@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 
@@ -61,12 +62,10 @@ def safe_type(name: str, head: bytes) -> str:
 
 def _is_text(head: bytes) -> bool:
     try:
-        text = head[: len(head) - 3].decode() if len(head) > 3 else head.decode()
-    except UnicodeDecodeError as error:
-        # A character cut in two at the end of the part that was read.
-        if error.start < len(head) - 6:
-            return False
-        text = head[: error.start].decode()
+        # Not final: a character may be cut in two at the end of the part that was read.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
     return not any(unicodedata.category(one) == "Cc" and one not in "\t\n\r\f" for one in text)
 
 

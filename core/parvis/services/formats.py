@@ -139,7 +139,7 @@ _UNITS = ("digital-byte", "digital-kilobyte", "digital-megabyte", "digital-gigab
 def format_size(size: int) -> str:
     """Return a number of bytes in decimal units, as disks count: “1.4 MB”, in French “1,4 Mo”."""
     value, step = float(size), 0
-    while round(value, 1) >= 1000 and step < len(_UNITS) - 1:
+    while value >= 999.5 and step < len(_UNITS) - 1:
         value, step = value / 1000, step + 1
     pattern = "#,##0" if step == 0 or value >= 10 else "#,##0.#"
     length: Literal["short", "long"] = "short" if step else "long"

@@ -18,13 +18,11 @@ from mdit_py_plugins.tasklists import tasklists_plugin
 
 from parvis.errors import Invalid
 from parvis.services.i18n import lazy_gettext as _l
-from parvis.services.markup_rules import OWN_PICTURE, REL, SCHEMES, finished, safe_url, words
+from parvis.services.markup_rules import OWN_PICTURE, REL, SCHEMES, bounded_table, finished, safe_url, words
 from parvis.site import current
 
 MOST = 65_536
 """Bytes of UTF-8 a text may have."""
-MOST_HTML = 2_000_000
-"""Characters of HTML a text may become: a table of a thousand empty columns grows twentyfold."""
 IN_LOOP = 8_192
 """Bytes up to which a text is rendered in the event loop; it takes some 15 ms there."""
 
@@ -37,6 +35,8 @@ _TAGS = frozenset(
 _ATTRIBUTES: dict[str, set[str]] = {
     "a": {"href", "rel", "title"},
     "img": {"alt", "src", "title"},
+    # Always set as well; named here they keep their order, and the same text gives the same bytes.
+    "input": {"disabled", "type"},
     "ol": {"start"},
 }
 _CLASSES: dict[str, set[str]] = {
@@ -47,8 +47,8 @@ _CLASSES: dict[str, set[str]] = {
     "ul": {"task-list"},
 }
 # Attributes with one value each: a box to tick in a text can be seen and not used.
-_ALWAYS = {"img": {"loading": "lazy"}, "input": {"type": "checkbox", "disabled": ""}}
-_ONE_OF = {"div": {"tabindex": {"0"}}, "input": {"checked": {"", "checked"}}}
+_ALWAYS = {"img": {"loading": "lazy"}, "input": {"type": "checkbox", "disabled": "disabled"}}
+_ONE_OF = {"div": {"tabindex": {"0"}}, "input": {"checked": {"checked"}}}
 
 
 class Markup:
@@ -59,6 +59,7 @@ class Markup:
         self.parser = MarkdownIt("commonmark", options)
         self.parser.enable(["table", "strikethrough", "linkify"])
         self.parser.use(tasklists_plugin, label=True)
+        self.parser.block.ruler.at("table", bounded_table, {"alt": ["paragraph", "reference"]})
         # Replaces the library's own: our lists name what is allowed instead of what is not.
         self.parser.validateLink = lambda url: safe_url(url) is not None  # type: ignore[method-assign]
         self._tags = set(_TAGS)
@@ -113,8 +114,6 @@ class Markup:
         env: dict[str, Any] = {}
         tokens = finished(self.parser.parse(_encodable(source), env))
         html = self.parser.renderer.render(tokens, self.parser.options, env)
-        if len(html) > MOST_HTML:
-            raise Invalid({"text": _l("This text is too complicated to be shown. Write it more simply.")})
         return self._clean(html)
 
     async def render_async(self, source: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 from urllib.parse import urlsplit
 
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block.table import table
 from markdown_it.token import Token
 
 SCHEMES = frozenset({"http", "https", "mailto", "tel"})
@@ -18,6 +20,8 @@ OWN_PICTURE = re.compile(r"/f/[1-9][0-9]{0,18}")
 _BARE_DOMAIN = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,24}(?::[0-9]+)?(?:[/?#].*)?", re.IGNORECASE)
 # What browsers drop or trim from addresses before they look at them (WHATWG URL, 4.4), and what nobody sees.
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202f\u2060\ufeff]")
+MOST_CELLS = 10_000
+_REFUSED = "parvis_no_table_before_line"
 _ALIGNED = {"text-align:center": "cell-center", "text-align:right": "cell-end", "text-align:left": ""}
 
 
@@ -57,6 +61,23 @@ def finished(tokens: Sequence[Token]) -> list[Token]:
         if token.type == "table_close":
             found.append(_scroller("div_close", -1))
     return found
+
+
+def bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read a table unless it would have too many cells: rows of one character are filled up to all columns."""
+    # Where a table was refused none begins before the next empty line, or counting would be quadratic.
+    if start < state.env.get(_REFUSED, 0) or not table(state, start, end, True):
+        return False
+    if silent:
+        return True
+    last = start
+    while last < end and not state.isEmpty(last):
+        last += 1
+    columns = state.getLines(start, start + 1, 0, False).count("|") + 1
+    if (last - start) * columns > MOST_CELLS:
+        state.env[_REFUSED] = last
+        return False
+    return table(state, start, end, False)
 
 
 def _scroller(kind: str, nesting: Literal[1, -1]) -> Token:
