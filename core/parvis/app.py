@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from copy import copy
 from importlib import import_module, metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from parvis.web import (
     core_pages,
     file_pages,
     health_pages,
+    membership_pages,
     people_pages,
     preference_pages,
     sign_in_pages,
@@ -44,13 +46,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("parvis")
 
-DEFAULTS = ("parvis.defaults.core", "parvis.defaults.password")
+DEFAULTS = ("parvis.defaults.core", "parvis.defaults.password", "parvis.defaults.widgets")
 PAGES = (
     core_pages,
     sign_in_pages,
     people_pages,
     preference_pages,
     space_pages,
+    membership_pages,
     file_pages,
     admin_pages,
     api,
@@ -70,7 +73,10 @@ async def open_site(config: Config) -> AsyncIterator[Site]:
     bind(engine)
     try:
         registry = PluginRegistry(
-            engine, defaults=[import_module(name) for name in DEFAULTS], safe_mode=config.plugins.safe_mode
+            engine,
+            defaults=[import_module(name) for name in DEFAULTS],
+            safe_mode=config.plugins.safe_mode,
+            marks=config.files.absolute_folder.parent,
         )
         settings = SettingsStore()
         site = Site(
@@ -85,7 +91,7 @@ async def open_site(config: Config) -> AsyncIterator[Site]:
         set_current(site)
         try:
             await registry.load()
-            await settings.load(registry.settings)
+            await settings.load(registry.everything.settings)
             site.i18n.load(registry.folders)
             theme = theme_folder(config.site.theme)
             site.stash["renderer"] = renderer = Renderer(registry, theme, config.directory)
@@ -93,6 +99,7 @@ async def open_site(config: Config) -> AsyncIterator[Site]:
             yield site
             await settle()
         finally:
+            await registry.close()
             set_current(None)
     finally:
         await engine.stop()
@@ -179,6 +186,8 @@ def build_litestar(site: Site) -> Litestar:
     """Register every handler of the core and of the loaded plugins once."""
     handlers: list[Any] = [handler for pages in PAGES for handler in pages.handlers]
     handlers.extend(declared.value for declared in site.plugins.routes)
+    # Litestar writes into what it registers; copies leave the modules' own handlers as they were declared.
+    handlers = [handler if isinstance(handler, type) else copy(handler) for handler in handlers]
     app = Litestar(
         route_handlers=handlers,
         request_class=Request,

@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from parvis.people.actor import NOBODY
+from parvis.people.actor import NOBODY, Actor
 from parvis.people.sessions import actor_of
 from parvis.services.i18n import negotiate, use_locale
 from parvis.services.secrets import new_token
@@ -18,7 +18,7 @@ from parvis.web.cookies import LANGUAGE, SESSION, THEME, VISIT
 from parvis.web.flash import NAME as FLASH
 from parvis.web.flash import read_flash
 from parvis.web.rendering import renderer
-from parvis.web.request import STATE, RequestState
+from parvis.web.request import STATE, Request, RequestState
 from parvis.web.static import headers_of
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Outer:
         cookies = _cookies(headers.get(b"cookie", b""))
         state.cookies = cookies
         token = cookies.get(SESSION)
-        actor = await actor_of(token) if token else None
+        actor = await actor_of(token) if token else await self._identified(scope)
         if actor is not None:
             state.actor = actor
             state.secret = actor.secret
@@ -146,6 +146,11 @@ class Outer:
             state.theme = cookies.get(THEME, "auto") if cookies.get(THEME) in ("light", "dark") else "auto"
         state.flash = read_flash(cookies.get(FLASH)) if FLASH in cookies else None
         scope[STATE] = state
+
+    async def _identified(self, scope: Any) -> Actor | None:
+        """Ask plugins who is behind a request without a session; the first that knows answers."""
+        answer = await current().plugins.ask_first("identify", request=Request(scope))
+        return answer.value if answer is not None else None
 
     def _gated(self, scope: Any, path: str) -> Any:
         """Send what belongs to a module that is off to an address that does not exist."""

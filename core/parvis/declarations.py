@@ -125,12 +125,15 @@ class Fragment:
     Page slots: `load(page)` returns the template's context or None to show nothing.
     Card slots: `per="content"` is kept with the card and `load(rows)` returns contexts by content id;
     `per="reader"` fills a hole for one reader and `load(actor, rows)` does the same. Loads are batched.
+    `keep(page)` of a page fragment names everything it shows beside the page's shell: its HTML is kept until that
+    changes, and `load` is not asked meanwhile. None keeps nothing.
     """
 
     slot: str
     template: str
     load: Callable[..., Awaitable[Any]] | None = None
     per: Literal["page", "content", "reader"] = "page"
+    keep: Callable[..., Awaitable[Any]] | None = None
     weight: int = 100
 
 

@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -24,14 +23,8 @@ from parvis.errors import ConfigError, DatabaseUnavailable
 
 T = TypeVar("T")
 
-# Piccolo registers converters that go through Decimal and a decoded string for every value; these are the fast ones.
-
-
-def _fast_int(value: bytes) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        return int(Decimal(value.decode()))
+# Piccolo registers converters that go through Decimal and a decoded string for every value of every row. SQLite hands
+# out whole numbers as such, so those need none; these are the rest, made fast.
 
 
 def _utc_text(value: datetime) -> str:
@@ -41,11 +34,12 @@ def _utc_text(value: datetime) -> str:
 
 
 def _utc_moment(value: bytes) -> datetime:
-    return datetime.fromisoformat(value.decode()).replace(tzinfo=UTC)
+    moment = datetime.fromisoformat(value.decode())
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-sqlite3.register_converter("INTEGER", _fast_int)
-sqlite3.register_converter("BIGINT", _fast_int)
+for _name in ("INTEGER", "BIGINT"):
+    sqlite3.converters.pop(_name, None)
 sqlite3.register_converter("TIMESTAMPTZ", _utc_moment)
 sqlite3.register_converter("BOOLEAN", lambda value: value == b"1")
 sqlite3.register_adapter(datetime, _utc_text)

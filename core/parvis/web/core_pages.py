@@ -15,7 +15,7 @@ from parvis.spaces.access import access_space, access_space_id, is_readable
 from parvis.web.cards import render_cards
 from parvis.web.rendering import fragment, page, redirect, url
 from parvis.web.request import Request
-from parvis.web.space_pages import space_head
+from parvis.web.space_head import space_head
 
 
 @get("/", name="home")

@@ -79,6 +79,7 @@ def _session(row: SessionRow, own: int | None) -> dict[str, Any]:
         "id": row.id,
         "browser": _named(row.user_agent, _BROWSERS),
         "system": _named(row.user_agent, _SYSTEMS),
+        "is_phone": any(mark in row.user_agent for mark in ("Mobi", "Android", "iPhone", "iPad")),
         "address": row.address,
         "created": row.created,
         "seen": row.seen,

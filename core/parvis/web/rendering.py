@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -84,9 +83,9 @@ class Renderer:
         icons: set[str] = set(CORE_ICONS)
         for info in self._registry.infos.values():
             icons.update(info.icons)
-        for declared in self._registry.content_types.values():
-            icons.add(declared.value.icon)
-        icons.update(declared.value.icon for declared in self._registry.navigation)
+        everything = self._registry.everything
+        icons.update(declared.value.icon for declared in everything.content_types.values())
+        icons.update(declared.value.icon for declared in everything.navigation)
         self.static.add("parvis/icons.svg", build_sprite(sorted(icons)).encode())
         self.static.add_folder("parvis", core / "static")
         self.static.add_folder("theme", theme, layer="theme")
@@ -184,36 +183,50 @@ async def base_context(request: Request) -> dict[str, Any]:
 
 async def load_slots(request: Request, slots: Sequence[str], subject: Mapping[str, Any]) -> dict[str, Markup]:
     """Load and render every fragment of these page slots; one that fails is left out and counted."""
-    registry = current().plugins
-    wanted = [(slot, declared) for slot in slots for declared in registry.fragments.get(slot, ())]
-    base = await base_context(request)
+    fragments = current().plugins.fragments
     page_of = SlotPage(request, subject)
-    parts: dict[str, list[Markup]] = {slot: [] for slot in slots}
-    answers = await asyncio.gather(
-        *(_load_one(declared.plugin, declared.value, page_of, base) for _, declared in wanted)
-    )
-    for (slot, _), answer in zip(wanted, answers, strict=True):
-        if answer is not None:
-            parts[slot].append(answer)
-    return {slot: Markup("").join(found) for slot, found in parts.items()}
+    base = await base_context(request)
+    filled: dict[str, Markup] = {}
+    for slot in slots:
+        # One after the other: tasks would cost more than the short reads they could overlap.
+        parts = [await _load_one(declared, page_of, base) for declared in fragments.get(slot, ())]
+        filled[slot] = Markup("".join([part for part in parts if part is not None]))
+    return filled
 
 
-async def _load_one(
-    plugin: str, declared: Fragment, page_of: SlotPage, base: Mapping[str, Any]
-) -> Markup | None:
-    async def build() -> Markup | None:
-        context = await declared.load(page_of) if declared.load is not None else {}
-        if context is None:
-            return None
-        return Markup(renderer().render(declared.template, {**base, **page_of.subject, **context}))
+async def _load_one(declared: Any, page_of: SlotPage, base: Mapping[str, Any]) -> str | None:
+    fragment_: Fragment = declared.value
 
-    answer = await current().plugins.call(plugin, f"fragment {declared.slot}", build, limit=None)
+    async def build() -> str | None:
+        key = await fragment_.keep(page_of) if fragment_.keep is not None else None
+        if key is not None:
+            key = (fragment_.template, base["shell_key"], key)
+            if (kept := _frames().get(key)) is not None:
+                return kept[0]
+        context = await fragment_.load(page_of) if fragment_.load is not None else {}
+        text = None
+        if context is not None:
+            text = renderer().render(fragment_.template, {**base, **page_of.subject, **context})
+        if key is not None:
+            _frames().put(key, [text or ""], 2 * len(text or "") + 500)
+        return text
+
+    what = f"fragment {fragment_.slot}"
+    answer = await current().plugins.call(declared.plugin, what, build, limit=None)
     return None if answer.failed else answer.value
 
 
 FRAMES_BYTES = 8 * 1024 * 1024
 """How much memory the kept frames of one process take at most."""
 _MARK = "\x00"
+
+
+def _frames() -> Kept[list[str]]:
+    stash = current().stash
+    found: Kept[list[str]] | None = stash.get("frames")
+    if found is None:
+        found = stash["frames"] = Kept(FRAMES_BYTES)
+    return found
 
 
 async def page(
@@ -239,10 +252,7 @@ async def page(
         return _answer(request, renderer().render(template, full), status)
     empty = tuple(slot for slot in slots if not filled[slot])
     key = (template, base["shell_key"], frame, empty, renderer().static.build)
-    stash = current().stash
-    frames: Kept[list[str]] | None = stash.get("frames")
-    if frames is None:
-        frames = stash["frames"] = Kept(FRAMES_BYTES)
+    frames = _frames()
     pieces = frames.get(key)
     if pieces is None:
         full["csrf"] = f"{_MARK}csrf{_MARK}"

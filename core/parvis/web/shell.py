@@ -10,7 +10,6 @@ from parvis.site import current
 from parvis.spaces.access import my_spaces
 from parvis.spaces.decide import allowed
 from parvis.web.kept import Kept
-from parvis.spaces.decide import allowed
 
 if TYPE_CHECKING:
     from parvis.declarations import NavItem

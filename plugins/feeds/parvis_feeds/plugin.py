@@ -76,20 +76,31 @@ def register_permissions() -> Sequence[Permission]:
 
 @hookimpl
 def register_fragments() -> Sequence[Fragment]:
-    return (
-        Fragment(slot="home.main", template="feeds/_feed.html", load=load_feed, weight=20),
-        Fragment(slot="space.main", template="feeds/_feed.html", load=load_feed, weight=20),
+    return tuple(
+        fragment
+        for slot in ("home.main", "space.main")
+        for fragment in (
+            Fragment(slot=slot, template="feeds/_collapsed.html", load=load_composer, keep=same_composer, weight=10),
+            Fragment(slot=slot, template="feeds/_feed.html", load=load_feed, weight=20),
+        )
     )
 
 
-async def load_feed(page: SlotPage) -> Mapping[str, Any]:
-    """Return composer and feed of the page's space, or of home."""
+async def same_composer(page: SlotPage) -> object:
+    """Return what the closed composer shows beside the reader's own menus: the space, and whether one may write."""
     space = page.subject.get("space")
-    return {
-        "space": space,
-        "may_write": await forms.may_write(page.request, space),
-        **await routes.feed_context(page.request, space),
-    }
+    return (space.id if space else 0, await forms.may_write(page.request, space))
+
+
+async def load_composer(page: SlotPage) -> Mapping[str, Any]:
+    """Return the closed composer of the page's space, or of home."""
+    space = page.subject.get("space")
+    return {"space": space, "may_write": await forms.may_write(page.request, space)}
+
+
+async def load_feed(page: SlotPage) -> Mapping[str, Any]:
+    """Return the feed of the page's space, or of home."""
+    return await routes.feed_context(page.request, page.subject.get("space"))
 
 
 @hookimpl

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from markupsafe import Markup
 from parvis.content import Before, access_content, feed, pinned
 from parvis.errors import Conflict, Invalid, NotFound
 from parvis.services.i18n import gettext as _
@@ -37,8 +38,8 @@ async def feed_context(request: Request, space: Any | None = None) -> dict[str, 
     asked = {"space": space.slug if space is not None else None, "show": None if show == ALL else show}
     place = str(found.next) if found.next else None
     return {
-        "cards": await render_cards(request, rows),
-        "ids": [row.id for row in rows],
+        "space": space,
+        "cards": Markup("").join(await render_cards(request, rows)),
         "show": show,
         "first": before is None,
         "base": base,
