@@ -109,7 +109,7 @@ def running_postgres(*, durable: bool) -> Iterator[PostgresServer]:
             stdout=log, stderr=log, cwd=folder, env=environment, **account,
         )  # fmt: skip
         try:
-            _await_postgres(process, port, folder / "log")
+            _await_postgres(process, data / "postmaster.pid", folder / "log")
             yield PostgresServer(port, folder, user)
         finally:
             process.terminate()
@@ -117,15 +117,13 @@ def running_postgres(*, durable: bool) -> Iterator[PostgresServer]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _await_postgres(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _await_postgres(process: subprocess.Popen[bytes], status: Path, log: Path) -> None:
     for _ in range(300):
         if process.poll() is not None:
             raise RuntimeError(f"PostgreSQL ended at once: {log.read_text()[-2000:]}")
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=0.1):
-                return
-        except OSError:
-            pass
+        # The port is open before the server takes connections; its own status file tells when it does.
+        if status.exists() and "ready" in status.read_text():
+            return
         try:
             process.wait(timeout=0.05)
         except subprocess.TimeoutExpired:
@@ -334,7 +332,7 @@ async def served(config: Config) -> AsyncIterator[int]:
     import sys
 
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "parvis.cli", "serve", "--dir", str(config.directory), "--port", str(port),
+        sys.executable, "-c", "from parvis.cli import main; main()", "serve", "--dir", str(config.directory), "--port", str(port),
         env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from parvis.data import PreparedSQL
+from parvis.people.cards import person_cards
 from parvis.people.directory import After, words_of
 from parvis.spaces.tables import SpaceMemberRow, SpaceRow
 
@@ -57,3 +61,9 @@ async def faces_of(space: SpaceRow) -> list[int]:
 async def members_among(space: SpaceRow, members: list[int]) -> set[int]:
     """Return those of the people who are in a space."""
     return {row["member"] for row in await _OF_THESE(space=space.id, members=members)}
+
+
+async def entries_of(rows: Sequence[SpaceMemberRow]) -> list[dict[str, Any]]:
+    """Return what templates draw of members of a space: person, role, since when."""
+    cards = await person_cards([row.member for row in rows])
+    return [{"person": cards[row.member], "role": row.role, "joined": row.joined} for row in rows]
