@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from parvis.errors import Invalid
+from parvis.services.picture_sizes import MOST_PIXELS
 from parvis.services.pictures import (
-    MOST_PIXELS,
     Picture,
     Shape,
     clean_name,

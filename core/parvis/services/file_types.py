@@ -5,6 +5,15 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from typing import Literal
+
+from parvis.errors import Invalid
+from parvis.services.i18n import lazy_gettext as _l
+
+Shape = Literal["free", "square", "cover"]
+"""What is made of a picture: as it is, a square for a person, or a wide strip for a space."""
+Made = tuple[str, int, int, bytes]
+"""One size of a picture: its nominal width, its real width and height in pixels, and its bytes."""
 
 OCTETS = "application/octet-stream"
 LONGEST_NAME = 150
@@ -108,3 +117,8 @@ def _shortened(name: str) -> str:
     tail = f".{suffix}" if suffix else ""
     room = LONGEST_NAME - len(tail.encode())
     return stem.encode()[:room].decode(errors="ignore").rstrip(". ") + tail
+
+
+def no_picture() -> Invalid:
+    """Return the refusal of a file that claims to be a picture."""
+    return Invalid({"file": _l("This is not a picture, or it is damaged. Send a PNG, JPEG, WebP or GIF.")})

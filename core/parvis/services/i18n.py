@@ -200,7 +200,15 @@ def install(env: jinja2.Environment) -> None:
 
     @pass_context
     def gettext_(context: Any, msgid: str, /, **values: Any) -> str:
-        return _filled(context, _found(context, msgid, msgid), values)
+        if values or not context.eval_ctx.autoescape:
+            return _filled(context, _found(context, msgid, msgid), values)
+        # Most texts have no values: what they become is kept, since a page asks for a hundred of them.
+        shown = locale_in_use.get().catalog.shown
+        key = (context.name, msgid)
+        text = shown.get(key)
+        if text is None:
+            text = shown[key] = _filled(context, _found(context, msgid, msgid), values)
+        return text
 
     @pass_context
     def pgettext_(context: Any, meaning: str, msgid: str, /, **values: Any) -> str:

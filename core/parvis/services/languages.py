@@ -35,11 +35,13 @@ class Catalog:
     `(None, msgid)` or `(None, context, msgid)`.
     """
 
-    __slots__ = ("all", "domains", "plural")
+    __slots__ = ("all", "domains", "plural", "shown")
 
     def __init__(self) -> None:
         self.all: _Messages = {}
         self.domains: dict[str, _Messages] = {}
+        # Texts without values as templates show them, by template and msgid.
+        self.shown: dict[tuple[str | None, str], str] = {}
         self.plural: Callable[[int], int] = _english_plural
 
 
@@ -73,6 +75,7 @@ class Catalogs:
                 # Last in `sources`, first here: what the core says a plugin does not replace.
                 merged = {**messages, **merged}
             catalog.all = merged
+            catalog.shown.clear()
 
     def languages_of(self, domain: str) -> tuple[str, ...]:
         """Return the languages a domain has a catalogue for, English always among them."""
