@@ -15,12 +15,14 @@ import multiprocessing
 import os
 import select
 import signal
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
+from granian.net import SocketSpec  # type: ignore[attr-defined]
 from granian.server.mp import MPServer, WorkerProcess
 
 from parvis.cli.logs import logging_config
@@ -89,6 +91,17 @@ class Supervisor(MPServer):
     def serve(self, *args: Any, **kwargs: Any) -> None:
         """Start the workers and supervise them."""
         super().serve(target_loader=self._load, wrap_loader=False)
+
+    def _init_shared_socket(self) -> None:
+        """Listen on one socket that every worker inherits.
+
+        Granian gives each worker a socket of its own on Linux: connections that wait in the queue of one that
+        stops are reset then. Here they wait for the next worker.
+        """
+        holder = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
+        self._shd, self._sfd, self._ssp = holder, holder.get_fd(), None  # type: ignore[assignment]
+        self._sso = socket.socket(fileno=self._sfd)
+        self._sso.set_inheritable(True)
 
     # -- in a worker -----------------------------------------------------------------------------------------
 

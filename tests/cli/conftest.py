@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -23,7 +27,17 @@ PARVIS = Path(sys.executable).parent / "parvis"
 
 def environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PARVIS_")}
+    if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
+        # Installed programs find their modules compiled; without, each of the many starts here takes seconds.
+        kept["PYTHONPYCACHEPREFIX"] = _compiled()
     return {**kept, "PARVIS_LANG": "en", **more}
+
+
+@functools.cache
+def _compiled() -> str:
+    folder = tempfile.mkdtemp(prefix="parvis-compiled-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @dataclass

@@ -28,15 +28,18 @@ def refuse_newer(folder: Path) -> None:
     database.close()
 
 
-def make_older(folder: Path) -> None:
-    """Take the last migration of the core back from the ledger, as if the program were newer by one."""
-    with sqlite3.connect(folder / "data/parvis.db") as database:
-        database.execute(
-            "INSERT INTO parvis_migration SELECT 'core', 'm0000', checksum, ran_at FROM parvis_migration"
-        )
-        database.execute("DELETE FROM parvis_migration WHERE app = 'core' AND id = 'm0001'")
-        database.execute("UPDATE parvis_migration SET app = 'former' WHERE id = 'm0000'")
-    database.close()
+@pytest.fixture
+def newer_program(tmp_path: Path) -> dict[str, str]:
+    """Return an environment in which the program has one migration of the core more."""
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / "m0002.py").write_text(
+        "async def forwards(schema):\n    await schema.execute('CREATE TABLE grown (id INTEGER PRIMARY KEY)')\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import parvis.data.migrations\nparvis.data.migrations.__path__.append({str(more)!r})\n"
+    )
+    return {"PYTHONPATH": str(tmp_path)}
 
 
 # -- init -----------------------------------------------------------------------------------------------------
@@ -174,13 +177,23 @@ def test_a_newer_database_is_refused_and_left_alone(instance: Path, parvis: Comm
     assert any(found["level"] == "error" and "m9999" in found["message"] for found in report.json)
 
 
-def test_serve_asks_before_it_changes_an_older_database(instance: Path, parvis: Command) -> None:
+def test_serve_asks_before_it_changes_an_older_database(
+    instance: Path, parvis: Command, newer_program: dict[str, str]
+) -> None:
     assert parvis("migrate", "--dir", instance).code == 0
-    make_older(instance)
-    done = parvis("serve", "--dir", instance)
-    assert done.code == 1
-    assert "older than this program" in done.line()
-    assert f"parvis migrate --dir {instance}" in done.line()
+    for words in (["serve"], ["member", "list"]):
+        done = parvis(*words, "--dir", instance, env=newer_program)
+        assert done.code == 1
+        assert "older than this program" in done.line()
+        assert f"parvis migrate --dir {instance}" in done.line()
+    findings = parvis("doctor", "--json", "--dir", instance, env=newer_program).json
+    assert any("parvis migrate" in found["remedy"] for found in findings if found["level"] == "error")
+    assert parvis("migrate", "--json", "--dir", instance, env=newer_program).json == {
+        "ran": {"core": ["m0002"]}
+    }
+    assert parvis("member", "list", "--dir", instance, env=newer_program).code == 0
+    # And back to the former program: refused, since the database is newer now.
+    assert "m0002" in parvis("member", "list", "--dir", instance).line()
 
 
 # -- the database's own troubles ------------------------------------------------------------------------------
