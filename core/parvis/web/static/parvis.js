@@ -96,6 +96,7 @@ document.addEventListener("htmx:before:swap", (event) => {
     source: from,
     dialog: from?.closest("[data-dialog]"),
     inDialog: dialog.contains(from),
+    place: ctx.target?.id,
     focus: from?.dataset.focus,
     count: more?.childElementCount,
     more,
@@ -124,6 +125,11 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
     focus(loud);
   } else if (kept.focus) focus($(kept.focus));
   else if (kept.more) focus(kept.more.children[kept.count]);
+  else if (document.activeElement === body) {
+    // What held the focus is gone: go to what came in its place, never to the top of the page.
+    const place = document.getElementById(kept.place);
+    if (place) focus(place.matches("[tabindex]") ? place : $(focusable, place) || place);
+  }
   for (const form of $$("form[data-draft]")) restore(form);
 });
 
