@@ -19,7 +19,7 @@ from parvis.cli.port import check_port
 from parvis.cli.say import gettext as _
 from parvis.cli.say import say, warn
 from parvis.cli.serve import address_of, announcing, warn_about_workers
-from parvis.config import LANGUAGES, Config, is_loopback, load_config
+from parvis.config import LANGUAGES, Config, check_settings, is_loopback, load_config
 from parvis.config import Phrase as _l  # noqa: N813
 
 # Says that a folder was made by this command and may be remade by it; holds how far it got.
@@ -39,9 +39,7 @@ PASSWORD = "parvis-demo"  # noqa: S105 - told to everybody on purpose
     "--dir", "directory", default="demo", show_default=True, metavar="DIR", help=_("Where it is kept.")
 )
 @click.option("--fresh", is_flag=True, help=_("Throw the demo away and make it anew."))
-@click.option(
-    "--lang", type=click.Choice(LANGUAGES), help=_("The language of visitors; French without it.")
-)
+@click.option("--lang", type=click.Choice(LANGUAGES), help=_("The language of visitors; French without it."))
 @click.option("--workers", default=1, show_default=True, help=_("The number of web processes."))
 def command(host: str, port: int, directory: str, fresh: bool, lang: str | None, workers: int) -> None:
     """Make or open the demo, then serve it."""
@@ -51,9 +49,8 @@ def command(host: str, port: int, directory: str, fresh: bool, lang: str | None,
     # The company is French, and so is its interface unless told otherwise; each visitor can change it.
     chosen = lang or "fr"
     environ = demo_environment(host, port, workers, lang)
-    if (folder / "parvis.toml").exists() and marked(folder):
-        # A wrong option is told before the demo is remade.
-        load_config(folder, environ)
+    # Whatever is wrong is told before anything is made or thrown away.
+    check_settings(environ)
     check_port(host, port)
     if is_to_be_made(folder, fresh=fresh):
         make_demo(folder, chosen, environ)
@@ -164,6 +161,9 @@ def _fill(config: Config) -> None:
     try:
         _seed(config)
         code = 0
+    except KeyboardInterrupt:
+        # Ctrl-C reached the parent too, which says so.
+        code = 130
     except BaseException as error:
         code = exit_code(error)
     sys.stdout.flush()

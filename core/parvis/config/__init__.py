@@ -9,7 +9,7 @@ from pathlib import Path
 from parvis.config.checking import check
 from parvis.config.names import is_host, is_loopback, is_time_zone, masked
 from parvis.config.phrase import Phrase
-from parvis.config.reading import from_environment, from_file, limit, section_of
+from parvis.config.reading import GivenSections, from_environment, from_file, limit, section_of
 from parvis.config.secret import read_secret_key, secrets_problem
 from parvis.config.sections import (
     CONFIG_FILE,
@@ -42,6 +42,7 @@ __all__ = (
     "PluginsSection",
     "ServerSection",
     "SiteSection",
+    "check_settings",
     "is_host",
     "is_loopback",
     "is_time_zone",
@@ -71,3 +72,10 @@ def load_config(
         secret_key=read_secret_key(directory, environ) if secrets else b"",
         **parts,
     )
+
+
+def check_settings(environ: Mapping[str, str]) -> None:
+    """Check the PARVIS_* variables alone, before there is an instance. Raises ConfigError."""
+    given: GivenSections = {}
+    from_environment(given, environ)
+    check(given, {name: section_of(name, given.get(name, {})) for name in SECTIONS}, Path())
