@@ -75,7 +75,7 @@ def measure(options: argparse.Namespace, engine: str, url: str, posts: int) -> f
     """Fill, serve and measure one database; returns the processor milliseconds of a warm home page."""
     with tempfile.TemporaryDirectory(prefix="parvis-bench-") as name:
         folder = Path(name)
-        unlimited = {"publish": "1000000/60"}
+        unlimited = {"publish": "100000/1m"}
         config = make_instance(folder / "instance", url, limits=unlimited)
         asyncio.run(dataset.prepare(config))
         data = asyncio.run(dataset.fill(config, members=options.members, spaces=options.spaces, posts=posts))

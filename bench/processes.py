@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from parvis.testing import free_port
 
@@ -70,9 +72,7 @@ def parvis(folder: Path, *, workers: int = 1) -> Iterator[Server]:
     """Run `parvis serve` until the first 200, and afterwards as long as the block."""
     port = free_port()
     command = [
-        sys.executable,
-        "-m",
-        "parvis.cli",
+        str(Path(sys.executable).with_name("parvis")),
         "serve",
         "--dir",
         str(folder),
@@ -97,13 +97,21 @@ def bare(body: Path) -> Iterator[Server]:
         yield server
 
 
+LOG = Path(tempfile.gettempdir()) / f"parvis-bench-{os.getpid()}.log"
+
+
+def _log() -> IO[bytes]:
+    """Return where a server's words go, to be read when it ends too early."""
+    return LOG.open("ab")
+
+
 @contextmanager
 def _run(command: list[str], port: int, path: str, more: dict[str, str]) -> Iterator[Server]:
     process = subprocess.Popen(
         command,
         env={**os.environ, **more},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=_log(),
+        stderr=subprocess.STDOUT,
         start_new_session=True,
     )
     server = Server(process, port)
@@ -120,7 +128,7 @@ async def _answers(process: subprocess.Popen[bytes], port: int, path: str) -> No
     end = time.monotonic() + 60
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise RuntimeError(f"the server ended with {process.returncode}")
+            raise RuntimeError(f"the server ended with {process.returncode}: {LOG.read_text()[-2000:]}")
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:

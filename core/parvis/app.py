@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator
 from copy import copy
@@ -18,6 +19,7 @@ from parvis.asgi import Outer
 from parvis.content.events import settle
 from parvis.content.housekeeping import tidy
 from parvis.data import bind, open_engine
+from parvis.people import sessions
 from parvis.plugins import PluginRegistry
 from parvis.services.i18n import Catalogs
 from parvis.services.markup import Markup
@@ -98,6 +100,7 @@ async def open_site(config: Config) -> AsyncIterator[Site]:
             registry.prepare_rendering(renderer.env, site.markup)
             yield site
             await settle()
+            await sessions.settle()
         finally:
             await registry.close()
             set_current(None)
@@ -169,6 +172,9 @@ class _Late:
                 self._app = app = build_litestar(site)
                 await site.plugins.tell("startup", app=app)
                 tasks = [asyncio.create_task(_follow(site)), asyncio.create_task(_tidy_hourly())]
+                # What lives as long as the process is no garbage: collections look at what requests leave.
+                gc.collect()
+                gc.freeze()
                 await send({"type": "lifespan.startup.complete"})
                 started = True
                 await receive()

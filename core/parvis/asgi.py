@@ -24,10 +24,11 @@ from parvis.web.static import headers_of
 if TYPE_CHECKING:
     from parvis.config import Config
 
-POLICY = (
+POLICY_TEXT = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; manifest-src 'self'"
 )
+POLICY = POLICY_TEXT.encode()
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _SECURITY: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -169,7 +170,7 @@ class Outer:
                 names = {name for name, _ in headers}
                 headers.extend(item for item in _SECURITY if item[0] not in names)
                 if b"content-security-policy" not in names:
-                    headers.append((b"content-security-policy", POLICY.encode()))
+                    headers.append((b"content-security-policy", POLICY))
                 headers.append((b"x-request-id", state.request_id.encode()))
                 if state.secure:
                     headers.append((b"strict-transport-security", b"max-age=31536000"))

@@ -145,6 +145,21 @@ class ReadQuery:
 
     async def __call__(self, actor: Actor, **params: Any) -> list[dict[str, Any]]:
         """Run the query as this reader sees the spine."""
+        query = await self._bound(actor, params)
+        return await query(**params)
+
+    async def one(self, actor: Actor, **params: Any) -> dict[str, Any] | None:
+        """Run the query and return its first row, or None."""
+        rows = await self(actor, **params)
+        return rows[0] if rows else None
+
+    async def rows(self, actor: Actor, **params: Any) -> list[ContentRow]:
+        """Run a query that selects exactly `{columns}` and return ContentRows."""
+        query = await self._bound(actor, params)
+        return [ContentRow(*row) for row in await query.tuples(**params)]
+
+    async def _bound(self, actor: Actor, params: dict[str, Any]) -> PreparedSQL:
+        """Add to `params` what the rule needs of this reader, and return the query with the rule in it."""
         reading = await reading_of(actor)
         query, names = self._for(reading)
         for name in names:
@@ -154,16 +169,7 @@ class ReadQuery:
                 params[name] = actor.member or 0
             else:
                 params[name] = reading.values[name]
-        return await query(**params)
-
-    async def one(self, actor: Actor, **params: Any) -> dict[str, Any] | None:
-        """Run the query and return its first row, or None."""
-        rows = await self(actor, **params)
-        return rows[0] if rows else None
-
-    async def rows(self, actor: Actor, **params: Any) -> list[ContentRow]:
-        """Run a query that selects `{columns}` and return ContentRows."""
-        return [ContentRow(**row) for row in await self(actor, **params)]
+        return query
 
     def _for(self, reading: Reading) -> tuple[PreparedSQL, frozenset[str]]:
         registry = current().plugins

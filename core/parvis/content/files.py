@@ -274,12 +274,12 @@ async def _release(row: dict[str, Any]) -> None:
 
 
 async def sweep_blobs() -> int:
-    """Delete stored blobs that no file row names any more; returns how many.
+    """Delete stored blobs that no file row names, such as what a picture was made from; returns how many.
 
-    Blobs younger than a day are left: their row may be on its way.
+    Blobs younger than an hour are left: their row may be on its way.
     """
     named: set[str] = set()
     for row in await _HASHES():
         named.add(row["hash"])
         named.update(variant["hash"] for variant in row["variants"].values())
-    return await current().storage.sweep(named, older_than=UNATTACHED)
+    return await current().storage.sweep(named, older_than=timedelta(hours=1))

@@ -9,6 +9,9 @@ from typing import Any
 from parvis.content.actions import UNDO
 from parvis.content.files import drop_stale_files, sweep_blobs
 from parvis.data import PreparedSQL, transaction
+from parvis.people.links import drop_old_links
+from parvis.people.sessions import drop_expired_sessions
+from parvis.services.limits import sweep_limits
 from parvis.site import current
 
 log = logging.getLogger("parvis.content")
@@ -49,10 +52,14 @@ async def erase_removed(now: datetime | None = None) -> int:
 
 async def tidy() -> None:
     """Run every tidying once; a failure is logged and the next one still runs."""
+    now = datetime.now(UTC)
     for name, task in (
         ("removed contents", erase_removed),
-        ("stale files", lambda: drop_stale_files(datetime.now(UTC))),
+        ("stale files", lambda: drop_stale_files(now)),
         ("stored blobs", sweep_blobs),
+        ("expired sessions", lambda: drop_expired_sessions(now)),
+        ("old sign-in links", lambda: drop_old_links(now)),
+        ("rate limits", sweep_limits),
     ):
         try:
             count = await task()

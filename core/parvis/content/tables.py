@@ -124,7 +124,7 @@ class File(Table, tablename="file"):
     created = Timestamptz()
 
 
-class ContentRow(msgspec.Struct, frozen=True, kw_only=True):
+class ContentRow(msgspec.Struct, frozen=True):
     """A content as lists and doors hand it out: the spine's facts, never the substance."""
 
     id: int

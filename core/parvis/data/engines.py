@@ -222,6 +222,13 @@ class SQLiteEngine(PiccoloSQLiteEngine):
         async with Transaction(self) as current:
             return await current.connection.execute(sql, args)
 
+    async def fetch_tuples(self, sql: str, args: Sequence[Any], *, short: bool = False) -> list[tuple[Any, ...]]:
+        """Run a read and return its rows as tuples: for hot lists, where a dict a row is half the cost."""
+        if short and self.current_transaction.get() is None:
+            found: list[tuple[Any, ...]] = self.inline.raw.execute(sql, args).fetchall()
+            return found
+        return [tuple(row.values()) for row in await self.fetch(sql, args, short=short)]
+
     async def _run_in_new_connection(
         self, query: str, args: list[Any] | None = None, query_type: str = "generic", table: Any = None
     ) -> Any:
@@ -345,6 +352,15 @@ class PostgresEngine(PiccoloPostgresEngine):
         if self.pool is None:
             raise DatabaseUnavailable("The database is closed.")
         return [dict(row) for row in await self.pool.fetch(sql, *args)]
+
+    async def fetch_tuples(self, sql: str, args: Sequence[Any], *, short: bool = False) -> list[tuple[Any, ...]]:
+        """Run a read and return its rows as tuples."""
+        current = Transaction.of_task(self)
+        if current is not None:
+            return [tuple(row) for row in await current.connection.fetch(sql, *args)]
+        if self.pool is None:
+            raise DatabaseUnavailable("The database is closed.")
+        return [tuple(row) for row in await self.pool.fetch(sql, *args)]
 
     async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any:
         """Run a Piccolo query; outside a transaction always on the pool."""

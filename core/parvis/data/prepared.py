@@ -72,6 +72,13 @@ class PreparedSQL:
                         row[name] = convert(value)
         return rows
 
+    async def tuples(self, **params: Any) -> list[tuple[Any, ...]]:
+        """Run a read and return its rows as tuples, as the database gives them: `types` do not apply."""
+        engine: Engine = bound_engine()
+        sql, places = self.compiled(engine.dialect)
+        args = [self._argument(name, many, params[name], engine.dialect) for name, many in places]
+        return await engine.fetch_tuples(sql, args, short=self.short)
+
     async def one(self, **params: Any) -> dict[str, Any] | None:
         """Run the statement and return its first row, or None."""
         rows = await self(**params)

@@ -20,8 +20,15 @@ def register_permissions() -> Sequence[Permission]:
     return (
         Permission(name="core.administer", label=_l("Administer the site"), roles=("administrator",)),
         Permission(name="spaces.open", label=_l("Open a space"), roles=MEMBERS),
-        Permission(name="spaces.edit", label=_l("Change a space"), space_roles=("owner",)),
-        Permission(name="spaces.members", label=_l("Manage the people of a space"), space_roles=("owner",)),
+        Permission(
+            name="spaces.edit", label=_l("Change a space"), roles=("administrator",), space_roles=("owner",)
+        ),
+        Permission(
+            name="spaces.members",
+            label=_l("Manage the people of a space"),
+            roles=("administrator",),
+            space_roles=("owner",),
+        ),
         Permission(name="content.edit", label=_l("Change a publication"), author=True),
         Permission(
             name="content.remove",

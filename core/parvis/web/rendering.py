@@ -216,14 +216,14 @@ async def _load_one(declared: Any, page_of: SlotPage, base: Mapping[str, Any]) -
     return None if answer.failed else answer.value
 
 
-FRAMES_BYTES = 8 * 1024 * 1024
+FRAMES_BYTES = 16 * 1024 * 1024
 """How much memory the kept frames of one process take at most."""
 _MARK = "\x00"
 
 
-def _frames() -> Kept[list[str]]:
+def _frames() -> Kept[list[Any]]:
     stash = current().stash
-    found: Kept[list[str]] | None = stash.get("frames")
+    found: Kept[list[Any]] | None = stash.get("frames")
     if found is None:
         found = stash["frames"] = Kept(FRAMES_BYTES)
     return found
@@ -249,7 +249,7 @@ async def page(
     full = {**base, **context, "partial": False}
     if frame is None or base["flash"] is not None or status != 200:
         full["slots"] = filled
-        return _answer(request, renderer().render(template, full), status)
+        return _answer(request, renderer().render(template, full).encode(), status)
     empty = tuple(slot for slot in slots if not filled[slot])
     key = (template, base["shell_key"], frame, empty, renderer().static.build)
     frames = _frames()
@@ -258,13 +258,14 @@ async def page(
         full["csrf"] = f"{_MARK}csrf{_MARK}"
         full["slots"] = {slot: Markup("" if slot in empty else f"{_MARK}{slot}{_MARK}") for slot in slots}
         text = renderer().render(template, full)
-        pieces = text.split(_MARK)
-        frames.put(key, pieces, 2 * len(text))
-    # Odd pieces are names: user text holds no NUL, it is taken out where forms are read.
+        # Odd pieces are names: user text holds no NUL, it is taken out where forms are read.
+        pieces = [part if index % 2 else part.encode() for index, part in enumerate(text.split(_MARK))]
+        frames.put(key, pieces, len(text) + 500)
     values = {"csrf": base["csrf"], **filled}
-    return _answer(
-        request, "".join([values[part] if index % 2 else part for index, part in enumerate(pieces)]), status
+    body = b"".join(
+        [values[part].encode() if index % 2 else part for index, part in enumerate(pieces)]
     )
+    return _answer(request, body, status)
 
 
 async def fragment(
@@ -278,9 +279,9 @@ async def fragment(
     return _answer(request, text, status)
 
 
-def _answer(request: Request, text: str, status: int) -> Response[bytes]:
+def _answer(request: Request, body: bytes, status: int) -> Response[bytes]:
     headers = {"Vary": "HX-Request-Type, Cookie", "Cache-Control": "private, no-store"}
-    return Response(text.encode(), media_type=HTML, status_code=status, headers=headers)
+    return Response(body, media_type=HTML, status_code=status, headers=headers)
 
 
 def redirect(

@@ -64,7 +64,6 @@ async def _shell(
             "initial": site.config.site.name[:1].upper(),
             "members_count": members,
         },
-        "actor": actor,
         "me": await _me(actor) if actor.member is not None else None,
         "nav": _menu(items, "main", path),
         "nav_spaces": [

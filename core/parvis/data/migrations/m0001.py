@@ -192,7 +192,7 @@ async def content(schema: Schema) -> None:
     await schema.create_index("content_space", "content", ["space", *order, "audience"], where=shown)
     await schema.create_index("content_author", "content", ["author", *order, "audience"], where=shown)
     await schema.create_index("content_type", "content", ["type", *order, "audience"], where=shown)
-    await schema.create_index("content_root", "content", ["root", "published", "id"])
+    await schema.create_index("content_root", "content", ["root", "published", "id"], where="root IS NOT NULL")
     await schema.create_index("content_object", "content", ["type", "object"])
     await schema.create_index("content_pinned", "content", ["space", "pinned DESC"], where="pinned IS NOT NULL")
     await schema.create_index(
