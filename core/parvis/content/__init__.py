@@ -16,13 +16,14 @@ from parvis.content.actions import (
 from parvis.content.audiences import EVERYONE, audience_of_set, audience_of_space, audiences_of
 from parvis.content.events import emit
 from parvis.content.files import StoredFile, access_file, drop_file, files_of, own_files, receive_file
-from parvis.content.lists import Before, Page, feed, pinned
-from parvis.content.tables import ContentRow
+from parvis.content.lists import Before, Page, feed, feed_keys, pinned
+from parvis.content.tables import ContentKey, ContentRow
 from parvis.spaces.decide import allowed, decide, demand
 
 __all__ = (
     "EVERYONE",
     "Before",
+    "ContentKey",
     "ContentRow",
     "Page",
     "ReadQuery",
@@ -41,6 +42,7 @@ __all__ = (
     "edit",
     "emit",
     "feed",
+    "feed_keys",
     "files_of",
     "may",
     "own_files",

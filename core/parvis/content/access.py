@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from parvis.content.audiences import audiences_of
-from parvis.content.tables import ROW_COLUMNS, ContentRow
+from parvis.content.tables import KEY_COLUMNS, ROW_COLUMNS, ContentKey, ContentRow
 from parvis.data import Param, PreparedSQL
 from parvis.errors import NotFound
 from parvis.site import current
@@ -133,7 +133,8 @@ class ReadQuery:
     """A read over the spine with the access rule inside.
 
     In the text `{visible}` stands for the rule of lists (published rows) and `{readable}` for the rule of doors
-    (and the author's own waiting rows), both about the alias `content`; `{columns}` for ContentRow's columns.
+    (and the author's own waiting rows), both about the alias `content`; `{columns}` for ContentRow's columns and
+    `{keys}` for ContentKey's.
     Compiled once for each version of the enabled plugins.
     """
 
@@ -157,6 +158,11 @@ class ReadQuery:
         """Run a query that selects exactly `{columns}` and return ContentRows."""
         query = await self._bound(actor, params)
         return [ContentRow(*row) for row in await query.tuples(**params)]
+
+    async def keys(self, actor: Actor, **params: Any) -> list[ContentKey]:
+        """Run a query that selects exactly `{keys}` and return ContentKeys."""
+        query = await self._bound(actor, params)
+        return [ContentKey(*row) for row in await query.tuples(**params)]
 
     async def _bound(self, actor: Actor, params: dict[str, Any]) -> PreparedSQL:
         """Add to `params` what the rule needs of this reader, and return the query with the rule in it."""
@@ -183,6 +189,7 @@ class ReadQuery:
                 self._sql.replace("{visible}", visible)
                 .replace("{readable}", readable)
                 .replace("{columns}", ROW_COLUMNS)
+                .replace("{keys}", KEY_COLUMNS)
             )
             names = frozenset(_PARAMETER.findall(sql)) - own
             found = PreparedSQL(sql, short=self._short, types=self._types), names

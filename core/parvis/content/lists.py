@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from parvis.content.access import ReadQuery
-from parvis.content.tables import ContentRow
+from parvis.content.tables import ContentKey, ContentRow
 
 if TYPE_CHECKING:
     from parvis.people.actor import Actor
@@ -38,24 +38,29 @@ class Before:
             return None
 
 
+T = TypeVar("T", ContentRow, ContentKey)
+
+
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[T]):
     """One stretch of a list and where the next one starts, if anything is left."""
 
-    rows: list[ContentRow]
+    rows: list[T]
     next: Before | None
 
 
-def _feed(where: str, *, short: bool = True) -> ReadQuery:
+def _feed(where: str) -> dict[str, ReadQuery]:
     # Row values are compared as one key, so that the index is walked from the key onwards.
-    return ReadQuery(
-        "SELECT {columns} FROM content WHERE content.root IS NULL AND content.listed "
+    text = (
+        "SELECT {wanted} FROM content WHERE content.root IS NULL AND content.listed "
         "AND content.state = 'published' "
         "AND (content.published, content.id) < (:published, :id) "
-        f"AND {where} {{visible}} "
-        "ORDER BY content.published DESC, content.id DESC LIMIT :limit",
-        short=short,
+        f"AND {where} {{visible}} "  # noqa: S608 - the clauses of this module
+        "ORDER BY content.published DESC, content.id DESC LIMIT :limit"
     )
+    return {
+        wanted: ReadQuery(text.replace("{wanted}", wanted), short=True) for wanted in ("{columns}", "{keys}")
+    }
 
 
 _ALL = _feed("")
@@ -65,48 +70,66 @@ _TYPE = _feed("content.type = :type AND")
 _SPACE_TYPE = _feed("content.space = :space AND content.type = :type AND")
 _MINE = _feed("content.space IN (SELECT space FROM space_member WHERE member = :member) AND")
 _PINNED = ReadQuery(
-    "SELECT {columns} FROM content WHERE content.pinned IS NOT NULL AND content.space = :space "
+    "SELECT {keys} FROM content WHERE content.pinned IS NOT NULL AND content.space = :space "
     "AND {visible} ORDER BY content.pinned DESC LIMIT :limit",
     short=True,
 )
 _PINNED_HOME = ReadQuery(
-    "SELECT {columns} FROM content WHERE content.pinned IS NOT NULL AND content.space IS NULL "
+    "SELECT {keys} FROM content WHERE content.pinned IS NOT NULL AND content.space IS NULL "
     "AND {visible} ORDER BY content.pinned DESC LIMIT :limit",
     short=True,
 )
 
 
-async def feed(
-    actor: Actor,
-    *,
-    space: int | None = None,
-    author: int | None = None,
-    type: str | None = None,
-    mine: bool = False,
-    before: Before | None = None,
-    limit: int = PAGE,
-) -> Page:
-    """Return the newest published contents the actor may read, from `before` on, in one query.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Which stretch of which list: the newest published contents from `before` on.
 
-    `mine` keeps those of the spaces the actor is in; `space`, `author` and `type` narrow the list.
+    `mine` keeps those of the spaces the reader is in; `space`, `author` and `type` narrow the list.
     """
-    where = {
-        "published": before.published if before else _LAST,
-        "id": before.id if before else 0,
-        "limit": limit + 1,
-    }
-    if space is not None and type is not None:
-        rows = await _SPACE_TYPE.rows(actor, space=space, type=type, **where)
-    elif space is not None:
-        rows = await _SPACE.rows(actor, space=space, **where)
-    elif author is not None:
-        rows = await _AUTHOR.rows(actor, author=author, **where)
-    elif type is not None:
-        rows = await _TYPE.rows(actor, type=type, **where)
-    elif mine:
-        rows = await _MINE.rows(actor, member=actor.member or 0, **where)
-    else:
-        rows = await _ALL.rows(actor, **where)
+
+    space: int | None = None
+    author: int | None = None
+    type: str | None = None
+    mine: bool = False
+    before: Before | None = None
+    limit: int = PAGE
+
+    def query(self, actor: Actor) -> tuple[dict[str, ReadQuery], dict[str, Any]]:
+        """Return the query of this list, by what it selects, and what binds it."""
+        bound: dict[str, Any] = {
+            "published": self.before.published if self.before else _LAST,
+            "id": self.before.id if self.before else 0,
+            "limit": self.limit + 1,
+        }
+        if self.space is not None and self.type is not None:
+            return _SPACE_TYPE, {**bound, "space": self.space, "type": self.type}
+        if self.space is not None:
+            return _SPACE, {**bound, "space": self.space}
+        if self.author is not None:
+            return _AUTHOR, {**bound, "author": self.author}
+        if self.type is not None:
+            return _TYPE, {**bound, "type": self.type}
+        if self.mine:
+            return _MINE, {**bound, "member": actor.member or 0}
+        return _ALL, bound
+
+
+async def feed(actor: Actor, **stretch: Any) -> Page[ContentRow]:
+    """Return one stretch of a list (see Stretch) as the actor may read it, in one query."""
+    wanted = Stretch(**stretch)
+    queries, bound = wanted.query(actor)
+    return _page(await queries["{columns}"].rows(actor, **bound), wanted.limit)
+
+
+async def feed_keys(actor: Actor, **stretch: Any) -> Page[ContentKey]:
+    """Return the same as `feed`, only what finds the kept cards: the quicker way to show a list."""
+    wanted = Stretch(**stretch)
+    queries, bound = wanted.query(actor)
+    return _page(await queries["{keys}"].keys(actor, **bound), wanted.limit)
+
+
+def _page(rows: list[T], limit: int) -> Page[T]:
     shown = rows[:limit]
     rest = None
     if len(rows) > limit and shown[-1].published is not None:
@@ -114,8 +137,8 @@ async def feed(
     return Page(shown, rest)
 
 
-async def pinned(actor: Actor, space: int | None, *, limit: int = 3) -> list[ContentRow]:
+async def pinned(actor: Actor, space: int | None, *, limit: int = 3) -> list[ContentKey]:
     """Return what is pinned at the top of a space, or of home for None."""
     if space is None:
-        return await _PINNED_HOME.rows(actor, limit=limit)
-    return await _PINNED.rows(actor, space=space, limit=limit)
+        return await _PINNED_HOME.keys(actor, limit=limit)
+    return await _PINNED.keys(actor, space=space, limit=limit)

@@ -146,6 +146,31 @@ class ContentRow(msgspec.Struct, frozen=True):
     edited: datetime | None
     last_activity: datetime
 
+    @property
+    def is_pinned(self) -> bool:
+        """Whether it stands at the top of its space or of home."""
+        return self.pinned is not None
+
+
+class ContentKey(msgspec.Struct, frozen=True):
+    """What a list needs of a content whose card is kept: which one it is, and in which version."""
+
+    id: int
+    type: str
+    space: int | None
+    author: int
+    version: int
+    touched: int
+    state: str
+    is_pinned: bool
+    published: datetime | None
+
+
+KEY_COLUMNS = (
+    "content.id, content.type, content.space, content.author, content.version, content.touched, content.state,"
+    " content.pinned IS NOT NULL, content.published"
+)
+"""The columns of ContentKey."""
 
 # The columns of ContentRow, for hand-written reads over the table or an alias of it.
 ROW_COLUMNS = ", ".join(f'content."{name}"' for name in ContentRow.__struct_fields__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from parvis.content import demand
 from parvis.errors import NotFound
@@ -24,7 +25,7 @@ async def list_plugins(request: Request) -> Response[Any]:
 
 
 @post("/admin/plugins/{name:str}/enable", name="admin.plugins.enable", status_code=200)
-async def enable_plugin(request: Request, name: str) -> Response[Any]:
+async def enable_plugin(request: Request, name: FromPath[str]) -> Response[Any]:
     """Switch a module on."""
     await demand(request.actor, "core.administer")
     await current().plugins.enable(name, actor=request.actor.member)
@@ -32,7 +33,7 @@ async def enable_plugin(request: Request, name: str) -> Response[Any]:
 
 
 @post("/admin/plugins/{name:str}/disable", name="admin.plugins.disable", status_code=200)
-async def disable_plugin(request: Request, name: str) -> Response[Any]:
+async def disable_plugin(request: Request, name: FromPath[str]) -> Response[Any]:
     """Switch a module off; its data is kept."""
     await demand(request.actor, "core.administer")
     form = await request.form_data()

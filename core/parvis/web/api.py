@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import get
+from litestar.params import FromPath, FromQuery
 
 from parvis.content import Before, ContentRow, access_content, feed, files_of, source_of
 from parvis.errors import NotFound
@@ -32,10 +33,10 @@ async def me(request: Request) -> dict[str, Any]:
 @get("/api/v1/contents", name="api.contents")
 async def contents(
     request: Request,
-    space: str | None = None,
-    type: str | None = None,
-    before: str | None = None,
-    limit: int = 25,
+    space: FromQuery[str | None] = None,
+    type: FromQuery[str | None] = None,
+    before: FromQuery[str | None] = None,
+    limit: FromQuery[int] = 25,
 ) -> dict[str, Any]:
     """Return one stretch of the feed, newest first; `next` goes into `before` for the rest."""
     found = await access_space(request.actor, space) if space else None
@@ -56,7 +57,7 @@ async def contents(
 
 
 @get("/api/v1/contents/{content_id:int}", name="api.content")
-async def content(request: Request, content_id: int) -> dict[str, Any]:
+async def content(request: Request, content_id: FromPath[int]) -> dict[str, Any]:
     """Return one content with its source and files."""
     row = await access_content(request.actor, content_id)
     people = await person_cards([row.author])
@@ -66,7 +67,9 @@ async def content(request: Request, content_id: int) -> dict[str, Any]:
 
 
 @get("/api/v1/people", name="api.people")
-async def people(request: Request, q: str = "", after: str = "", after_id: int = 0) -> dict[str, Any]:
+async def people(
+    request: Request, q: FromQuery[str] = "", after: FromQuery[str] = "", after_id: FromQuery[int] = 0
+) -> dict[str, Any]:
     """Return one page of the directory as the reader sees it; `next` goes into `after` and `after_id`."""
     found = await directory(request.actor, query=q, after=After(after, after_id) if after else None)
     cards = await person_cards([row.id for row in found.people])
@@ -75,7 +78,7 @@ async def people(request: Request, q: str = "", after: str = "", after_id: int =
 
 
 @get("/api/v1/people/{handle:str}", name="api.person")
-async def person(request: Request, handle: str) -> dict[str, Any]:
+async def person(request: Request, handle: FromPath[str]) -> dict[str, Any]:
     """Return one person the reader sees."""
     row = await access_member(request.actor, handle)
     return _person((await person_cards([row.id]))[row.id])
@@ -88,7 +91,7 @@ async def spaces(request: Request) -> dict[str, Any]:
 
 
 @get("/api/v1/spaces/{slug:str}", name="api.space")
-async def space(request: Request, slug: str) -> dict[str, Any]:
+async def space(request: Request, slug: FromPath[str]) -> dict[str, Any]:
     """Return one space the reader knows of."""
     return _space(await access_space(request.actor, slug))
 

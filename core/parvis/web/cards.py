@@ -12,8 +12,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from parvis.content.access import readable_contents
 from parvis.content.files import files_of
-from parvis.content.tables import ContentRow
+from parvis.content.tables import ContentKey, ContentRow
 from parvis.people.cards import person_cards
 from parvis.site import current
 from parvis.spaces.cards import space_cards
@@ -45,7 +46,7 @@ def _kept() -> Kept[Card]:
     return found
 
 
-async def render_cards(request: Request, rows: Sequence[ContentRow]) -> list[Markup]:
+async def render_cards(request: Request, rows: Sequence[ContentRow | ContentKey]) -> list[Markup]:
     """Return the card of each row as this reader sees it, in order; rows were read through the access rule.
 
     Rows of a type whose plugin is not enabled show a neutral placeholder.
@@ -60,19 +61,30 @@ async def render_cards(request: Request, rows: Sequence[ContentRow]) -> list[Mar
     )
     kept = _kept()
     found: dict[int, Card] = {}
-    missing: list[ContentRow] = []
+    missing: list[ContentRow | ContentKey] = []
     for row in rows:
-        card = kept.get((row.id, row.version, row.touched, row.state, row.pinned is not None, *epoch))
+        card = kept.get((row.id, row.version, row.touched, row.state, row.is_pinned, epoch))
         if card is None:
             missing.append(row)
         else:
             found[row.id] = card
     if missing:
-        for row, card in zip(missing, await _render(request, missing), strict=True):
-            kept.put((row.id, row.version, row.touched, row.state, row.pinned is not None, *epoch), card, card.size)
-            found[row.id] = card
+        whole = await _whole(request, missing)
+        for full, card in zip(whole, await _render(request, whole), strict=True):
+            key = (full.id, full.version, full.touched, full.state, full.is_pinned, epoch)
+            kept.put(key, card, card.size)
+            found[full.id] = card
+    rows = [row for row in rows if row.id in found]
     filled = await _fill(request, rows, found)
     return [_join(found[row.id], row.id, filled) for row in rows]
+
+
+async def _whole(request: Request, rows: Sequence[ContentRow | ContentKey]) -> list[ContentRow]:
+    """Return the whole rows of those whose card is not kept; what went away meanwhile is left out."""
+    if all(isinstance(row, ContentRow) for row in rows):
+        return [row for row in rows if isinstance(row, ContentRow)]
+    found = await readable_contents(request.actor, [row.id for row in rows])
+    return [found[row.id] for row in rows if row.id in found]
 
 
 def _join(card: Card, content: int, filled: Mapping[str, Mapping[int, str]]) -> Markup:
@@ -167,7 +179,7 @@ async def _content_slots(rows: Sequence[ContentRow]) -> dict[int, dict[str, Mark
 
 
 async def _fill(
-    request: Request, rows: Sequence[ContentRow], cards: Mapping[int, Card]
+    request: Request, rows: Sequence[ContentRow | ContentKey], cards: Mapping[int, Card]
 ) -> dict[str, dict[int, str]]:
     """Render the readers' own parts for all holes of a page, one batched load a fragment."""
     site = current()

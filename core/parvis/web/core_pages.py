@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from parvis.content import access_content, allowed, may, pin, remove, undo_remove
 from parvis.errors import NotFound
@@ -33,7 +34,7 @@ async def home(request: Request) -> Response[Any]:
 
 
 @get("/spaces/{slug:str}", name="spaces.show")
-async def show_space(request: Request, slug: str) -> Response[Any]:
+async def show_space(request: Request, slug: FromPath[str]) -> Response[Any]:
     """Show the front of a space: its head, tabs, and what plugins put in it."""
     space = await access_space(request.actor, slug)
     entered = is_readable(request.actor, space)
@@ -47,7 +48,7 @@ async def show_space(request: Request, slug: str) -> Response[Any]:
 
 
 @get("/c/{content_id:int}", name="content.show")
-async def show_content(request: Request, content_id: int) -> Response[Any]:
+async def show_content(request: Request, content_id: FromPath[int]) -> Response[Any]:
     """Show one content at its lasting address, with what plugins add after it."""
     row = await access_content(request.actor, content_id)
     declared = current().plugins.content_types.get(row.type)
@@ -72,7 +73,7 @@ async def show_content(request: Request, content_id: int) -> Response[Any]:
 
 
 @get("/c/{content_id:int}/menu", name="content.menu")
-async def content_menu(request: Request, content_id: int) -> Response[Any]:
+async def content_menu(request: Request, content_id: FromPath[int]) -> Response[Any]:
     """Show what this reader may do with a content; asked for when its menu opens."""
     row = await access_content(request.actor, content_id)
     declared = current().plugins.content_types.get(row.type)
@@ -105,7 +106,7 @@ async def _content_entries(request: Request, row: Any) -> list[dict[str, str]]:
 
 
 @post("/c/{content_id:int}/remove", name="content.remove", status_code=200)
-async def remove_content(request: Request, content_id: int) -> Response[Any]:
+async def remove_content(request: Request, content_id: FromPath[int]) -> Response[Any]:
     """Take a content away; the message offers to bring it back."""
     row = await remove(request.actor, content_id)
     undo = {"label": _("Undo"), "url": f"/c/{row.id}/undo", "fields": {}}
@@ -115,7 +116,7 @@ async def remove_content(request: Request, content_id: int) -> Response[Any]:
 
 
 @post("/c/{content_id:int}/undo", name="content.undo", status_code=200)
-async def undo_removal(request: Request, content_id: int) -> Response[Any]:
+async def undo_removal(request: Request, content_id: FromPath[int]) -> Response[Any]:
     """Bring back what was just removed."""
     row = await undo_remove(request.actor, content_id)
     if request.is_partial:
@@ -125,13 +126,13 @@ async def undo_removal(request: Request, content_id: int) -> Response[Any]:
 
 
 @post("/c/{content_id:int}/pin", name="content.pin", status_code=200)
-async def pin_content(request: Request, content_id: int) -> Response[Any]:
+async def pin_content(request: Request, content_id: FromPath[int]) -> Response[Any]:
     """Keep a content at the top of its space."""
     return await _pin(request, content_id, pinned=True)
 
 
 @post("/c/{content_id:int}/unpin", name="content.unpin", status_code=200)
-async def unpin_content(request: Request, content_id: int) -> Response[Any]:
+async def unpin_content(request: Request, content_id: FromPath[int]) -> Response[Any]:
     """Let a pinned content go back to its place."""
     return await _pin(request, content_id, pinned=False)
 

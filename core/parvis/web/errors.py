@@ -78,7 +78,7 @@ async def answer_error(request: Request, error: Exception) -> Response[Any]:
         headers["Retry-After"] = str(known.retry_after)
     if request.wants_json:
         return _problem(known, title, message, request, headers)
-    context = {"status": known.status, "title": title, "message": message, "remedy": remedy, "error": known}
+    context = {"title": title, "message": message, "remedy": remedy, "error": known}
     if request.is_partial:
         response = await fragment(request, "parvis/_error.html", status=known.status, **context)
     else:

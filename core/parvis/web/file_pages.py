@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from litestar import Response, delete, get, put
+from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
 from parvis.content import access_file, drop_file, receive_file
@@ -23,7 +24,9 @@ _INLINE = ("application/pdf", "text/plain; charset=utf-8")
 
 
 @get("/f/{file_id:int}", name="files.show")
-async def show_file(request: Request, file_id: int, size: str = "", download: bool = False) -> Response[Any]:
+async def show_file(
+    request: Request, file_id: FromPath[int], size: FromQuery[str] = "", download: FromQuery[bool] = False
+) -> Response[Any]:
     """Send a file, whole or a range of it (RFC 9110), to who may read what it is attached to.
 
     Pictures come in the size asked for or the next larger one; everything else is downloaded, never run here.
@@ -102,7 +105,7 @@ async def receive(request: Request) -> dict[str, Any]:
 
 
 @delete("/files/{file_id:int}", name="files.drop", status_code=204)
-async def drop(request: Request, file_id: int) -> None:
+async def drop(request: Request, file_id: FromPath[int]) -> None:
     """Delete one's own file before it was attached to anything."""
     await drop_file(request.actor, file_id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
 
 from parvis.errors import NotFound
 from parvis.people.cards import person_cards
@@ -30,7 +31,12 @@ MOST_CANDIDATES = 10
 
 @get("/spaces/{slug:str}/members", name="spaces.members")
 async def show_members(
-    request: Request, slug: str, q: str = "", add: str = "", after: str = "", after_id: int = 0
+    request: Request,
+    slug: FromPath[str],
+    q: FromQuery[str] = "",
+    add: FromQuery[str] = "",
+    after: FromQuery[str] = "",
+    after_id: FromQuery[int] = 0,
 ) -> Response[Any]:
     """List the members of a space the reader reads; who may add people searches for them here."""
     space = await access_space(request.actor, slug)
@@ -67,7 +73,7 @@ async def _candidates(request: Request, space: SpaceRow, query: str) -> list[dic
 
 
 @post("/spaces/{slug:str}/join", name="spaces.join", status_code=200)
-async def join(request: Request, slug: str) -> Response[Any]:
+async def join(request: Request, slug: FromPath[str]) -> Response[Any]:
     """Enter an open space."""
     space = await join_space(request.actor, await access_space(request.actor, slug))
     told = _("You are a member of %(space)s now.", space=space.name)
@@ -75,7 +81,7 @@ async def join(request: Request, slug: str) -> Response[Any]:
 
 
 @post("/spaces/{slug:str}/leave", name="spaces.leave", status_code=200)
-async def leave(request: Request, slug: str) -> Response[Any]:
+async def leave(request: Request, slug: FromPath[str]) -> Response[Any]:
     """Leave a space."""
     space = await access_space(request.actor, slug)
     await leave_space(request.actor, space)
@@ -83,7 +89,7 @@ async def leave(request: Request, slug: str) -> Response[Any]:
 
 
 @post("/spaces/{slug:str}/members", name="spaces.members.add", status_code=200)
-async def add_member(request: Request, slug: str) -> Response[Any]:
+async def add_member(request: Request, slug: FromPath[str]) -> Response[Any]:
     """Add somebody to a space."""
     space = await access_space(request.actor, slug, "spaces.members")
     form = await request.form_data()
@@ -97,7 +103,7 @@ async def add_member(request: Request, slug: str) -> Response[Any]:
 
 
 @post("/spaces/{slug:str}/members/{member_id:int}/role", name="spaces.members.role", status_code=200)
-async def change_role(request: Request, slug: str, member_id: int) -> Response[Any]:
+async def change_role(request: Request, slug: FromPath[str], member_id: FromPath[int]) -> Response[Any]:
     """Give a member another role in a space."""
     space = await access_space(request.actor, slug, "spaces.members")
     await change_space_role(request.actor, space, member_id, (await request.form_data()).text("role"))
@@ -105,7 +111,7 @@ async def change_role(request: Request, slug: str, member_id: int) -> Response[A
 
 
 @post("/spaces/{slug:str}/members/{member_id:int}/remove", name="spaces.members.remove", status_code=200)
-async def remove_member(request: Request, slug: str, member_id: int) -> Response[Any]:
+async def remove_member(request: Request, slug: FromPath[str], member_id: FromPath[int]) -> Response[Any]:
     """Take somebody out of a space."""
     space = await access_space(request.actor, slug, "spaces.members")
     await remove_space_member(request.actor, space, member_id)

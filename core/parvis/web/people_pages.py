@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
 
 from parvis.content.files import attach_to_member
 from parvis.data import transaction
@@ -29,7 +30,12 @@ FIELDS = ("name", "job", "team", "site", "phone", "pronouns", "about")
 
 @get("/people", name="people.directory")
 async def show_directory(
-    request: Request, q: str = "", site: str = "", team: str = "", after: str = "", after_id: int = 0
+    request: Request,
+    q: FromQuery[str] = "",
+    site: FromQuery[str] = "",
+    team: FromQuery[str] = "",
+    after: FromQuery[str] = "",
+    after_id: FromQuery[int] = 0,
 ) -> Response[Any]:
     """List the people the reader sees, by family name, a page at a time."""
     query, site, team = q.strip()[:100], site[:100], team[:100]
@@ -80,7 +86,7 @@ def _choices(facets: list[Facet], chosen: str, address: Any) -> list[dict[str, A
 
 
 @get("/people/{handle:str}", name="people.profile")
-async def show_profile(request: Request, handle: str) -> Response[Any]:
+async def show_profile(request: Request, handle: FromPath[str]) -> Response[Any]:
     """Show one person the reader sees: who it is, how to reach, which spaces they share."""
     row = await access_member(request.actor, handle)
     return await page(
@@ -126,7 +132,7 @@ async def _sees(actor: Actor, member: int) -> bool:
 
 
 @get("/people/{handle:str}/edit", name="people.edit")
-async def show_editor(request: Request, handle: str) -> Response[Any]:
+async def show_editor(request: Request, handle: FromPath[str]) -> Response[Any]:
     """Show the form of one's own profile, or of anybody's to administrators."""
     row = await access_member(request.actor, handle)
     demand_self(request.actor, row.id)
@@ -151,7 +157,7 @@ async def _editor(
 
 
 @post("/people/{handle:str}/edit", name="people.edit.save", status_code=200)
-async def save_profile(request: Request, handle: str) -> Response[Any]:
+async def save_profile(request: Request, handle: FromPath[str]) -> Response[Any]:
     """Save a profile with its picture and address; what is wrong comes back at its field, with what was typed."""
     row = await access_member(request.actor, handle)
     demand_self(request.actor, row.id)

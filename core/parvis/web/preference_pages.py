@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from parvis.errors import Invalid, NotFound, TooMany
 from parvis.people.fields import THEMES
@@ -158,7 +159,7 @@ async def save_password(request: Request) -> Response[Any]:
 
 
 @post("/preferences/sessions/{session_id:int}/end", name="preferences.sessions.end", status_code=200)
-async def end_session(request: Request, session_id: int) -> Response[Any]:
+async def end_session(request: Request, session_id: FromPath[int]) -> Response[Any]:
     """Sign out elsewhere, in one browser."""
     member = request.actor.member
     if member is None or not await close_session_of(member, session_id):

@@ -46,6 +46,15 @@ class SlotPage:
         return self.request.actor
 
 
+class _Owned(jinja2.PrefixLoader):
+    """Finds templates by their owner's prefix and leaves them their whole name: `feeds/_post.html`.
+
+    A template's name tells whose catalogue its words are looked up in first.
+    """
+
+    load = jinja2.BaseLoader.load
+
+
 class Renderer:
     """The templates, static files and addresses of one open site."""
 
@@ -58,15 +67,13 @@ class Renderer:
         for name, folder in registry.folders.items():
             if (folder / "templates" / name).is_dir():
                 sources[name] = folder / "templates" / name
-        original = jinja2.PrefixLoader(
-            {name: jinja2.FileSystemLoader(path) for name, path in sources.items()}
-        )
+        original = _Owned({name: jinja2.FileSystemLoader(path) for name, path in sources.items()})
         self.env = jinja2.Environment(
             loader=jinja2.ChoiceLoader(
                 [
                     jinja2.FileSystemLoader([site_folder / "templates", theme / "templates"]),
                     original,
-                    jinja2.PrefixLoader({"original": original}),
+                    _Owned({"original": original}),
                 ]
             ),
             autoescape=True,
@@ -88,7 +95,7 @@ class Renderer:
         icons.update(declared.value.icon for declared in everything.navigation)
         self.static.add("parvis/icons.svg", build_sprite(sorted(icons)).encode())
         self.static.add_folder("parvis", core / "static")
-        self.static.add_folder("theme", theme, layer="theme")
+        self.static.add_folder("theme", theme, layer="theme", only=_THEME_FILES)
         for name, folder in self._registry.folders.items():
             self.static.add_folder(name, folder / "static" / name, layer="plugins")
         self._sprite = self.static.url("parvis/icons.svg")
@@ -218,6 +225,8 @@ async def _load_one(declared: Any, page_of: SlotPage, base: Mapping[str, Any]) -
 
 FRAMES_BYTES = 16 * 1024 * 1024
 """How much memory the kept frames of one process take at most."""
+# What a theme serves; its templates, Python and README stay inside.
+_THEME_FILES = frozenset({".css", ".js", ".woff2", ".svg", ".png", ".webp", ".jpg", ".ico"})
 _MARK = "\x00"
 
 
@@ -262,9 +271,7 @@ async def page(
         pieces = [part if index % 2 else part.encode() for index, part in enumerate(text.split(_MARK))]
         frames.put(key, pieces, len(text) + 500)
     values = {"csrf": base["csrf"], **filled}
-    body = b"".join(
-        [values[part].encode() if index % 2 else part for index, part in enumerate(pieces)]
-    )
+    body = b"".join([values[part].encode() if index % 2 else part for index, part in enumerate(pieces)])
     return _answer(request, body, status)
 
 

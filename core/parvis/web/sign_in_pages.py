@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
 
 from parvis.errors import ParvisError, TooMany
 from parvis.people.links import is_link_open, use_sign_in_link
@@ -27,7 +28,7 @@ PROVIDER_SECONDS = 15.0
 
 
 @get("/sign-in", name="sign_in", opt={"public": True})
-async def show_sign_in(request: Request, next: str = "") -> Response[Any]:
+async def show_sign_in(request: Request, next: FromQuery[str] = "") -> Response[Any]:
     """Show the ways to sign in; who is signed in already goes on."""
     if request.actor.is_member:
         return redirect(request, safe_path(next))
@@ -130,7 +131,7 @@ async def sign_out(request: Request) -> Response[Any]:
 
 
 @get("/sign-in/link/{token:str}", name="sign_in.link", opt={"public": True})
-async def show_link(request: Request, token: str) -> Response[Any]:
+async def show_link(request: Request, token: FromPath[str]) -> Response[Any]:
     """Show the button of a link; opening the address uses nothing, since mail scanners open it too."""
     usable = await is_link_open(token)
     status = 200 if usable else 404
@@ -138,7 +139,7 @@ async def show_link(request: Request, token: str) -> Response[Any]:
 
 
 @post("/sign-in/link/{token:str}", name="sign_in.link.use", status_code=200, opt={"public": True})
-async def use_link(request: Request, token: str) -> Response[Any]:
+async def use_link(request: Request, token: FromPath[str]) -> Response[Any]:
     """Use a link: sign in, and choose a password where there is none."""
     await limit(f"address:{network_of(request.address)}", "sign-in-link")
     member = await use_sign_in_link(token, request.address)

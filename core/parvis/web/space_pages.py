@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
 
 from parvis.content.files import attach_to_space
 from parvis.data import transaction
@@ -31,7 +32,7 @@ FIELDS = ("name", "description", "kind", "icon", "hue")
 
 
 @get("/spaces", name="spaces.list")
-async def list_spaces(request: Request, show: str = "all") -> Response[Any]:
+async def list_spaces(request: Request, show: FromQuery[str] = "all") -> Response[Any]:
     """List the spaces the reader knows of, or his own."""
     show = "mine" if show == "mine" else "all"
     spaces = [
@@ -96,14 +97,14 @@ def _values(space: SpaceRow) -> dict[str, Any]:
 
 
 @get("/spaces/{slug:str}/edit", name="spaces.edit")
-async def edit_form(request: Request, slug: str) -> Response[Any]:
+async def edit_form(request: Request, slug: FromPath[str]) -> Response[Any]:
     """Show the settings of a space."""
     space = await access_space(request.actor, slug, "spaces.edit")
     return await _form(request, space, _values(space))
 
 
 @post("/spaces/{slug:str}/edit", name="spaces.edit.save", status_code=200)
-async def save_space(request: Request, slug: str) -> Response[Any]:
+async def save_space(request: Request, slug: FromPath[str]) -> Response[Any]:
     """Save the settings of a space; what is wrong comes back at its field, with what was typed."""
     space = await access_space(request.actor, slug, "spaces.edit")
     form = await request.form_data()
@@ -140,7 +141,7 @@ async def _save_cover(request: Request, space: SpaceRow, form: Form) -> None:
 
 
 @get("/spaces/{slug:str}/about", name="spaces.about")
-async def show_about(request: Request, slug: str) -> Response[Any]:
+async def show_about(request: Request, slug: FromPath[str]) -> Response[Any]:
     """Say what a space is for and who is in charge; whoever knows of it may read that."""
     space = await access_space(request.actor, slug)
     return await page(

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,20 @@ class StaticFiles:
         self._plain: dict[str, Asset] = {}
         self._hashed: dict[str, Asset] = {}
         self._names: dict[str, str] = {}
+        self._build: str | None = None
 
-    def add_folder(self, owner: str, folder: Path, *, layer: str | None = None) -> None:
-        """Take every file below `folder` as `<owner>/<path>`; stylesheets go into the CSS layer given."""
+    def add_folder(
+        self, owner: str, folder: Path, *, layer: str | None = None, only: Collection[str] = ()
+    ) -> None:
+        """Take every file below `folder` as `<owner>/<path>`; stylesheets go into the CSS layer given.
+
+        `only` names the endings of the files to take; without it all are taken.
+        """
         if not folder.is_dir():
             return
         paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+        if only:
+            paths = [path for path in paths if path.suffix in only]
         # What names other files by their hashed names comes after them: scripts after vendored ones, styles last.
         rank = {".js": 1, ".css": 2}
         for path in sorted(paths, key=lambda path: (rank.get(path.suffix, 0), "vendor" not in path.parts)):
@@ -77,6 +85,7 @@ class StaticFiles:
         self._plain[name] = asset
         self._hashed[hashed] = asset
         self._names[name] = hashed
+        self._build = None
 
     def _beside(self, name: str, target: str) -> str:
         """Return the address of a file that another file names relatively to itself."""
@@ -114,7 +123,9 @@ class StaticFiles:
     @property
     def build(self) -> str:
         """A short hash of all names, which changes whenever a file does."""
-        return hashlib.blake2b("".join(sorted(self._hashed)).encode(), digest_size=6).hexdigest()
+        if self._build is None:
+            self._build = hashlib.blake2b("".join(sorted(self._hashed)).encode(), digest_size=6).hexdigest()
+        return self._build
 
     def answer(
         self, path: str, headers: Mapping[bytes, bytes]

@@ -80,7 +80,9 @@ def register_fragments() -> Sequence[Fragment]:
         fragment
         for slot in ("home.main", "space.main")
         for fragment in (
-            Fragment(slot=slot, template="feeds/_collapsed.html", load=load_composer, keep=same_composer, weight=10),
+            Fragment(
+                slot=slot, template="feeds/_collapsed.html", load=load_composer, keep=same_composer, weight=10
+            ),
             Fragment(slot=slot, template="feeds/_feed.html", load=load_feed, weight=20),
         )
     )

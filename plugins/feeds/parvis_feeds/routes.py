@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
 from markupsafe import Markup
-from parvis.content import Before, access_content, feed, pinned
+from parvis.content import Before, access_content, feed_keys, pinned
 from parvis.errors import Conflict, Invalid, NotFound
 from parvis.services.i18n import gettext as _
 from parvis.services.markup import current_markup
@@ -24,7 +25,7 @@ async def feed_context(request: Request, space: Any | None = None) -> dict[str, 
     """Return the cards of one stretch of the feed and where the next starts: `show` and `before` of the address."""
     show = request.query_params.get("show", ALL)
     before = Before.parse(request.query_params.get("before"))
-    found = await feed(
+    found = await feed_keys(
         request.actor,
         space=space.id if space is not None else None,
         mine=show == MINE,
@@ -56,7 +57,7 @@ def _with(path: str, **query: str | None) -> str:
 
 
 @get("/feeds/more", name="feeds.more")
-async def more(request: Request, space: str | None = None) -> Response[Any]:
+async def more(request: Request, space: FromQuery[str | None] = None) -> Response[Any]:
     """Answer with the next stretch of a feed; without script the same address leads to the whole page."""
     found = await access_space(request.actor, space) if space else None
     if found is not None and not is_readable(request.actor, found):
@@ -69,7 +70,7 @@ async def more(request: Request, space: str | None = None) -> Response[Any]:
 
 
 @get("/feeds/compose", name="feeds.compose")
-async def compose(request: Request, space: str | None = None) -> Response[Any]:
+async def compose(request: Request, space: FromQuery[str | None] = None) -> Response[Any]:
     """Show the open composer."""
     found = await access_space(request.actor, space) if space else None
     return await _composer(request, await forms.composer_context(request, space=found))
@@ -129,7 +130,7 @@ async def preview(request: Request) -> Response[Any]:
 
 
 @get("/feeds/{content_id:int}/edit", name="feeds.edit")
-async def show_editor(request: Request, content_id: int) -> Response[Any]:
+async def show_editor(request: Request, content_id: FromPath[int]) -> Response[Any]:
     """Show the editor of a post to who may change it."""
     row = await _own_post(request, content_id)
     values = {"title": row.title, "text": await Post.source_of(row.object or 0), "version": row.version}
@@ -137,7 +138,7 @@ async def show_editor(request: Request, content_id: int) -> Response[Any]:
 
 
 @post("/feeds/{content_id:int}/edit", name="feeds.save", status_code=200)
-async def save_post(request: Request, content_id: int) -> Response[Any]:
+async def save_post(request: Request, content_id: FromPath[int]) -> Response[Any]:
     """Save a post again; when somebody saved first both texts are shown and nothing is lost."""
     row = await _own_post(request, content_id)
     fields: Any = {}

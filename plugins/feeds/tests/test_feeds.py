@@ -27,7 +27,12 @@ async def people(instance: Any) -> dict[str, Any]:
     found = {}
     for name, role in (("Ada", "member"), ("Bob", "member"), ("Cy", "guest"), ("Mo", "moderator")):
         found[name] = await add_member(
-            SYSTEM, email=f"{name.lower()}@example.org", name=name, role=role, password=PASSWORD, language="en"
+            SYSTEM,
+            email=f"{name.lower()}@example.org",
+            name=name,
+            role=role,
+            password=PASSWORD,
+            language="en",
         )
     space = await open_space(
         SYSTEM,
@@ -61,7 +66,12 @@ async def test_a_post_goes_to_everyone_and_is_read_at_home(people: Any, visit: A
     form = (await ada.get("/feeds/compose")).text
     sent = await ada.post(
         "/feeds/posts",
-        {"audience": "everyone", "title": "Hello", "text": "**Bold** words <script>alert(1)</script>", "key": key_of(form)},
+        {
+            "audience": "everyone",
+            "title": "Hello",
+            "text": "**Bold** words <script>alert(1)</script>",
+            "key": key_of(form),
+        },
     )
     assert sent.status_code == 303
     home = (await bob.get("/")).text
@@ -74,7 +84,12 @@ async def test_a_post_goes_to_everyone_and_is_read_at_home(people: Any, visit: A
 
 async def test_the_same_key_publishes_once(people: Any, visit: Any) -> None:
     ada = await signed_in(visit, "Ada")
-    fields = {"audience": "everyone", "title": "", "text": "once", "key": key_of((await ada.get("/feeds/compose")).text)}
+    fields = {
+        "audience": "everyone",
+        "title": "",
+        "text": "once",
+        "key": key_of((await ada.get("/feeds/compose")).text),
+    }
     first, second = await ada.post("/feeds/posts", fields), await ada.post("/feeds/posts", fields)
     assert first.headers["location"] == second.headers["location"]
     assert len(await contents()) == 1
@@ -90,7 +105,9 @@ async def test_the_same_key_publishes_once(people: Any, visit: Any) -> None:
         ({"audience": "everyone", "text": "x" * 20_001}, "20,000 characters"),
     ],
 )
-async def test_wrong_fields_come_back_with_what_was_typed(people: Any, visit: Any, fields: Any, told: str) -> None:
+async def test_wrong_fields_come_back_with_what_was_typed(
+    people: Any, visit: Any, fields: Any, told: str
+) -> None:
     ada = await signed_in(visit, "Ada")
     answer = await ada.post("/feeds/posts", {"title": "", "key": "k", **fields})
     assert answer.status_code == 422
@@ -112,9 +129,13 @@ async def test_a_space_of_others_is_no_audience(people: Any, visit: Any) -> None
 
 async def test_a_guest_writes_in_his_space_alone(people: Any, visit: Any) -> None:
     guest = await signed_in(visit, "Cy")
-    here = await guest.post("/feeds/posts", {"title": "", "text": "from the guest", "audience": people["space"].slug, "key": "1"})
+    here = await guest.post(
+        "/feeds/posts", {"title": "", "text": "from the guest", "audience": people["space"].slug, "key": "1"}
+    )
     assert here.status_code == 303
-    everyone = await guest.post("/feeds/posts", {"title": "", "text": "to all", "audience": "everyone", "key": "2"})
+    everyone = await guest.post(
+        "/feeds/posts", {"title": "", "text": "to all", "audience": "everyone", "key": "2"}
+    )
     assert everyone.status_code == 403
 
 
@@ -160,7 +181,10 @@ async def test_removing_can_be_undone(people: Any, visit: Any) -> None:
 async def test_pinned_posts_come_first(people: Any, visit: Any) -> None:
     ada = await signed_in(visit, "Ada")
     for number in range(3):
-        await ada.post("/feeds/posts", {"audience": people["space"].slug, "title": "", "text": f"n{number}", "key": str(number)})
+        await ada.post(
+            "/feeds/posts",
+            {"audience": people["space"].slug, "title": "", "text": f"n{number}", "key": str(number)},
+        )
     first = (await contents())[0]
     assert (await ada.post(f"/c/{first['id']}/pin")).status_code == 303
     page = (await ada.get(f"/spaces/{people['space'].slug}")).text
@@ -175,7 +199,10 @@ async def test_pinned_posts_come_first(people: Any, visit: Any) -> None:
 async def test_show_more_is_a_link_that_needs_no_script(people: Any, visit: Any) -> None:
     ada = await signed_in(visit, "Ada")
     for number in range(30):
-        await ada.post("/feeds/posts", {"audience": "everyone", "title": "", "text": f"text number {number}.", "key": str(number)})
+        await ada.post(
+            "/feeds/posts",
+            {"audience": "everyone", "title": "", "text": f"text number {number}.", "key": str(number)},
+        )
     first = (await ada.get("/")).text
     assert "text number 29." in first
     assert "text number 4." not in first
@@ -194,7 +221,10 @@ async def test_show_more_is_a_link_that_needs_no_script(people: Any, visit: Any)
 async def test_filters_keep_to_my_spaces_or_one_type(people: Any, visit: Any) -> None:
     ada = await signed_in(visit, "Ada")
     await ada.post("/feeds/posts", {"audience": "everyone", "title": "", "text": "for all of us", "key": "1"})
-    await ada.post("/feeds/posts", {"audience": people["space"].slug, "title": "", "text": "for the workshop", "key": "2"})
+    await ada.post(
+        "/feeds/posts",
+        {"audience": people["space"].slug, "title": "", "text": "for the workshop", "key": "2"},
+    )
     mine = (await ada.get("/?show=mine")).text
     assert "for the workshop" in mine
     assert "for all of us" not in mine
@@ -233,7 +263,9 @@ async def test_a_preview_is_what_will_be_shown(people: Any, visit: Any) -> None:
     ada = await signed_in(visit, "Ada")
     part = await ada.post("/feeds/preview", {"text": "*leaning*"}, headers=PARTIAL)
     assert "<em>leaning</em>" in part.text
-    whole = await ada.post("/feeds/posts", {"audience": "everyone", "text": "*leaning*", "title": "", "key": "k", "preview": "1"})
+    whole = await ada.post(
+        "/feeds/posts", {"audience": "everyone", "text": "*leaning*", "title": "", "key": "k", "preview": "1"}
+    )
     assert whole.status_code == 200
     assert "<em>leaning</em>" in whole.text
     assert await contents() == []
@@ -257,14 +289,18 @@ async def test_a_forged_form_changes_nothing(people: Any, visit: Any) -> None:
     elsewhere = await ada.post("/feeds/posts", fields, headers={"Sec-Fetch-Site": "cross-site"})
     assert elsewhere.status_code == 403
     assert await contents() == []
-    assert (await ada.post("/feeds/posts", fields, headers={"Sec-Fetch-Site": "same-origin"})).status_code == 303
+    assert (
+        await ada.post("/feeds/posts", fields, headers={"Sec-Fetch-Site": "same-origin"})
+    ).status_code == 303
 
 
 async def test_the_feed_costs_a_fixed_number_of_queries(people: Any, visit: Any, engine_calls: Any) -> None:
     ada = await signed_in(visit, "Ada")
     counts = []
     for number in range(12):
-        await ada.post("/feeds/posts", {"audience": "everyone", "title": "", "text": f"{number}", "key": str(number)})
+        await ada.post(
+            "/feeds/posts", {"audience": "everyone", "title": "", "text": f"{number}", "key": str(number)}
+        )
         if number in (1, 11):
             await ada.get("/")
             with engine_calls() as calls:
