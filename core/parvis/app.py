@@ -162,7 +162,7 @@ class _Late:
                 raise
             request = Request(scope, receive, noting)
             response = await handle_error(request, error)
-            await response.to_asgi_response(app, request)(scope, receive, noting)
+            await response.to_asgi_response(None, request)(scope, receive, noting)
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
         await receive()
