@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from parvis.testing import make_instance, running_postgres
 
 from bench import dataset, explain, load, processes
-from parvis.testing import make_instance, running_postgres
 
 ROUNDS = 5
 SECONDS = 4.0

@@ -70,8 +70,9 @@ async def _posts(people: list[int], spaces: list[int], posts: int, chance: rando
         "INSERT INTO feeds_post (id, source, html, rules, excerpt) VALUES (:id, :s, :h, :r, :s)"
     )
     add = PreparedSQL(
-        "INSERT INTO content (id, type, object, space, author, audience, title, state, listed, version, touched, language,"
-        " reason, created, published, last_activity) VALUES (:id, 'feeds.post', :id, :space, :author, :audience, :title,"
+        "INSERT INTO content (id, type, object, space, author, audience, title, state, listed, version, touched,"
+        " language, reason, created, published, last_activity)"
+        " VALUES (:id, 'feeds.post', :id, :space, :author, :audience, :title,"
         " 'published', TRUE, 1, 0, 'fr', '', :at, :at, :at)"
     )
     rules = current_markup().rules_hash

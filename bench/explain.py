@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-
 from parvis.app import application_of, open_site
 from parvis.config import Config
 from parvis.data import bound_engine

@@ -125,7 +125,10 @@ async def publish(
         connection = Connection(port)
         while time.perf_counter() < end:
             token = random.choice(list(csrf))
-            text = f"Point de chantier, {secrets.token_hex(4)} : **livraison** demain à 8 h, deux palettes.\n\n- cotes relevées\n- accès vu"
+            text = (
+                f"Point de chantier, {secrets.token_hex(4)} : **livraison** demain à 8 h, deux palettes.\n\n"
+                "- cotes relevées\n- accès vu"
+            )
             fields = {
                 "csrf": csrf[token],
                 "key": secrets.token_hex(8),

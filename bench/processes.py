@@ -91,7 +91,8 @@ def bare(body: Path) -> Iterator[Server]:
     port = free_port()
     command = [
         sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1", "--loop", "uvloop", "--backlog", "4096", "--backpressure", "20000", "--no-ws", "bench.bare:app",
+        "--workers", "1", "--loop", "uvloop", "--backlog", "4096", "--backpressure", "20000", "--no-ws",
+        "bench.bare:app",
     ]  # fmt: skip
     with _run(command, port, "/", {"PARVIS_BENCH_BODY": str(body)}) as server:
         yield server

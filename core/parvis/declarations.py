@@ -61,7 +61,8 @@ class ContentType:
 class ContentFilter:
     """Narrows reading: a row of `types` is shown only where `where` holds.
 
-    `where` is a Piccolo clause or SQL text over the alias `content` with `Param`s; `values(actor)` binds them once a request.
+    `where` is a Piccolo clause or SQL text over the alias `content` with `Param`s; `values(actor)` binds them once a
+    request.
     """
 
     name: str

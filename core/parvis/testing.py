@@ -332,7 +332,8 @@ async def served(config: Config) -> AsyncIterator[int]:
     import sys
 
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from parvis.cli import main; main()", "serve", "--dir", str(config.directory), "--port", str(port),
+        sys.executable, "-c", "from parvis.cli import main; main()",
+        "serve", "--dir", str(config.directory), "--port", str(port),
         env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:

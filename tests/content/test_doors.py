@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-
 from parvis.content import (
     EVERYONE,
     Written,
@@ -29,11 +28,10 @@ from parvis.data import PreparedSQL
 from parvis.errors import NotFound, ParvisError
 from parvis.people.actions import add_member
 from parvis.people.actor import SYSTEM, Actor
+from parvis.people.passwords import hash_password
 from parvis.spaces.actions import add_space_member, open_space
 from parvis.spaces.tables import SpaceRow
 from parvis.testing import PASSWORD, Visitor
-
-from parvis.people.passwords import hash_password
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cfc0f01f00"
@@ -100,13 +98,21 @@ async def make_world(seed: int) -> World:
     for number in range(8):
         role = ROLES[number] if number < len(ROLES) else chance.choice(ROLES)
         world.members.append(
-            await add_member(SYSTEM, email=f"m{number}@example.org", name=f"Member {number}", role=role, password_hash=secret)
+            await add_member(
+                SYSTEM,
+                email=f"m{number}@example.org",
+                name=f"Member {number}",
+                role=role,
+                password_hash=secret,
+            )
         )
     insiders = [member for member in world.members if member.role != "guest"]
     for number, kind in enumerate(("open", "closed", "secret", chance.choice(("open", "closed", "secret")))):
         owner = chance.choice(insiders)
         space = await open_space(
-            SYSTEM, {"name": f"Space {number}", "description": "", "kind": kind, "icon": "users", "hue": "pine"}, owner=owner.id
+            SYSTEM,
+            {"name": f"Space {number}", "description": "", "kind": kind, "icon": "users", "hue": "pine"},
+            owner=owner.id,
         )
         world.spaces.append(space)
         world.inside[space.id] = {owner.id}
@@ -143,7 +149,9 @@ async def _audiences(world: World, chance: random.Random) -> None:
         spaces = chance.sample([space.id for space in world.spaces], chance.randint(0, 2))
         groups = chance.sample(list(world.groups), chance.randint(0, 1))
         members = chance.sample([member.id for member in world.members], chance.randint(1, 2))
-        parts = [("space", i) for i in spaces] + [("group", i) for i in groups] + [("member", i) for i in members]
+        parts = (
+            [("space", i) for i in spaces] + [("group", i) for i in groups] + [("member", i) for i in members]
+        )
         world.audiences[await audience_of_set(spaces=spaces, groups=groups, members=members)] = tuple(parts)
 
 
@@ -201,7 +209,9 @@ async def test_lists_and_doors_agree_with_the_rule(instance: Any, seed: int) -> 
         assert set(listed) == shown
         assert len(listed) == len(set(listed))
         for space in world.spaces:
-            rows = await everything(lambda before, m=member, s=space: feed(actor(m), space=s.id, before=before, limit=3))
+            rows = await everything(
+                lambda before, m=member, s=space: feed(actor(m), space=s.id, before=before, limit=3)
+            )
             assert set(rows) <= shown
         mine = await everything(lambda before, m=member: feed(actor(m), mine=True, before=before, limit=4))
         assert set(mine) <= shown
@@ -218,8 +228,10 @@ async def test_lists_and_doors_agree_with_the_rule(instance: Any, seed: int) -> 
                     await access_file(actor(member), file)
 
 
-@pytest.mark.parametrize("seed", (101, 102))
-async def test_every_address_agrees_with_the_rule(instance: Any, visit: Callable[[], Visitor], seed: int) -> None:
+@pytest.mark.parametrize("seed", [101, 102])
+async def test_every_address_agrees_with_the_rule(
+    instance: Any, visit: Callable[[], Visitor], seed: int
+) -> None:
     world = await make_world(seed)
     for member in world.members:
         visitor = visit()

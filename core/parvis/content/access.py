@@ -89,7 +89,7 @@ def _where_text(content_filter: ContentFilter) -> str:
         if not isinstance(argument, Param):
             raise TypeError(f"filter {content_filter.name}: use Param() for each value of its clause")
         text += f":{prefix}{argument.name}{part}"
-    return text
+    return str(text)
 
 
 def _narrowed(alias: str, hidden: frozenset[str]) -> str:
@@ -120,7 +120,7 @@ def _rule(reading_hidden: frozenset[str], *, everything: bool, doors: bool) -> s
     narrowed = _narrowed("content", reading_hidden)
     above = _narrowed("answered", reading_hidden)
     answered = (
-        "(content.root IS NULL OR EXISTS (SELECT 1 FROM content answered WHERE answered.id = content.root"
+        "(content.root IS NULL OR EXISTS (SELECT 1 FROM content answered WHERE answered.id = content.root"  # noqa: S608
         " AND answered.state = 'published'" + (f" AND {above}" if above else "") + "))"
     )
     parts = ["content.audience = any(:audiences)", shown, answered]

@@ -11,9 +11,9 @@ from parvis.content.access import access_content
 from parvis.data import PreparedSQL, transaction
 from parvis.errors import Invalid, NotFound, StorageFull
 from parvis.people.access import access_member
+from parvis.services.file_types import clean_name, looks_like_picture, safe_type
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.services.limits import limit
-from parvis.services.file_types import clean_name, looks_like_picture, safe_type
 from parvis.services.pictures import Shape, prepare_picture
 from parvis.site import current
 from parvis.spaces.access import access_space_id
@@ -26,7 +26,8 @@ UNATTACHED = timedelta(days=1)
 MOST_FILES = 20
 """How many files one content holds."""
 
-_COLUMNS = "id, name, type, kind, size, hash, plugin, width, height, alt, variants, owner, content, space, member, position"
+_COLUMNS = "id, name, type, kind, size, hash, plugin, width, height, alt, variants,"
+    " owner, content, space, member, position"
 _TYPES = {"variants": "json"}
 _ONE = PreparedSQL(f"SELECT {_COLUMNS} FROM file WHERE id = :id", short=True, types=_TYPES)  # noqa: S608
 _OF_CONTENTS = PreparedSQL(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,14 +54,15 @@ async def erase_removed(now: datetime | None = None) -> int:
 async def tidy() -> None:
     """Run every tidying once; a failure is logged and the next one still runs."""
     now = datetime.now(UTC)
-    for name, task in (
+    tasks: tuple[tuple[str, Callable[[], Awaitable[int]]], ...] = (
         ("removed contents", erase_removed),
         ("stale files", lambda: drop_stale_files(now)),
         ("stored blobs", sweep_blobs),
         ("expired sessions", lambda: drop_expired_sessions(now)),
         ("old sign-in links", lambda: drop_old_links(now)),
         ("rate limits", sweep_limits),
-    ):
+    )
+    for name, task in tasks:
         try:
             count = await task()
         except Exception:

@@ -23,14 +23,13 @@ from parvis.people.tables import Member
 from parvis.spaces.tables import Space
 
 
-def _ref(table: type[Table], *, null: bool = False, column: str | None = None) -> Any:
+def _ref(table: Any, *, null: bool = False) -> Any:
     return ForeignKey(
         table,
         null=null,
         default=None,
         on_delete=OnDelete.restrict,
         on_update=OnDelete.restrict,
-        db_column_name=column,
     )
 
 
@@ -58,9 +57,7 @@ class Content(Table, tablename="content"):
     id = BigSerial(primary_key=True)
     type = Text()
     object = BigInt(null=True, default=None)
-    root = ForeignKey(
-        "self", null=True, default=None, on_delete=OnDelete.restrict, on_update=OnDelete.restrict
-    )
+    root = _ref("self", null=True)
     space = _ref(Space, null=True)
     author = _ref(Member)
     audience = _ref(Audience)

@@ -210,7 +210,8 @@ class SQLiteEngine(PiccoloSQLiteEngine):
         """Run one statement: in the task's transaction, inline, on a reader, or as a transaction of its own."""
         current = Transaction.of_task(self)
         if current is not None:
-            return await current.connection.execute(sql, args)
+            found: list[dict[str, Any]] = await current.connection.execute(sql, args)
+            return found
         if _reads(sql):
             if short:
                 return self.inline.rows(sql, args)
@@ -220,9 +221,12 @@ class SQLiteEngine(PiccoloSQLiteEngine):
             finally:
                 self.readers.put_nowait(reader)
         async with Transaction(self) as current:
-            return await current.connection.execute(sql, args)
+            written: list[dict[str, Any]] = await current.connection.execute(sql, args)
+            return written
 
-    async def fetch_tuples(self, sql: str, args: Sequence[Any], *, short: bool = False) -> list[tuple[Any, ...]]:
+    async def fetch_tuples(
+        self, sql: str, args: Sequence[Any], *, short: bool = False
+    ) -> list[tuple[Any, ...]]:
         """Run a read and return its rows as tuples: for hot lists, where a dict a row is half the cost."""
         if short and self.current_transaction.get() is None:
             found: list[tuple[Any, ...]] = self.inline.raw.execute(sql, args).fetchall()
@@ -235,7 +239,12 @@ class SQLiteEngine(PiccoloSQLiteEngine):
         return await self.fetch(query, args or ())
 
     async def _run_in_existing_connection(
-        self, connection: Any, query: str, args: list[Any] | None = None, query_type: str = "generic", table: Any = None
+        self,
+        connection: Any,
+        query: str,
+        args: list[Any] | None = None,
+        query_type: str = "generic",
+        table: Any = None,
     ) -> Any:
         return await self.fetch(query, args or ())
 
@@ -270,7 +279,7 @@ class _Batches:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-class _PostgresConnection(asyncpg.Connection):
+class _PostgresConnection(asyncpg.Connection):  # type: ignore[misc]
     """A pooled connection that sends nothing when it is given back.
 
     Nothing here leaves session state behind: no SET without LOCAL, no session-level advisory lock on the pool.
@@ -353,7 +362,9 @@ class PostgresEngine(PiccoloPostgresEngine):
             raise DatabaseUnavailable("The database is closed.")
         return [dict(row) for row in await self.pool.fetch(sql, *args)]
 
-    async def fetch_tuples(self, sql: str, args: Sequence[Any], *, short: bool = False) -> list[tuple[Any, ...]]:
+    async def fetch_tuples(
+        self, sql: str, args: Sequence[Any], *, short: bool = False
+    ) -> list[tuple[Any, ...]]:
         """Run a read and return its rows as tuples."""
         current = Transaction.of_task(self)
         if current is not None:
@@ -404,11 +415,13 @@ def unavailable(error: BaseException, path: str) -> DatabaseUnavailable:
         )
     if "unable to open" in text or isinstance(error, FileNotFoundError):
         return DatabaseUnavailable(
-            f"The database {path} cannot be opened.", remedy=f"Check that the folder {folder} exists and is writable."
+            f"The database {path} cannot be opened.",
+            remedy=f"Check that the folder {folder} exists and is writable.",
         )
     if "not a database" in text or "malformed" in text:
         return DatabaseUnavailable(
-            f"The file {path} is not a usable database.", remedy="Restore the last backup of the instance's folder."
+            f"The file {path} is not a usable database.",
+            remedy="Restore the last backup of the instance's folder.",
         )
     return DatabaseUnavailable(f"The database {path} cannot be used: {text}")
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from parvis.data.engines import PostgresEngine
 from parvis.data.schema import Schema
 from parvis.data.transactions import Transaction
 from parvis.errors import NewerDatabase, ParvisError
@@ -155,7 +156,7 @@ async def _check_keys(engine: Engine, app: str) -> None:
 @asynccontextmanager
 async def _alone(engine: Engine) -> AsyncIterator[None]:
     """Keep other processes from migrating at the same time."""
-    if engine.dialect == "postgres":
+    if isinstance(engine, PostgresEngine):
         connection = await asyncpg.connect(dsn=engine.url)
         try:
             await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)

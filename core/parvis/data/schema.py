@@ -86,7 +86,12 @@ def pk(name: str = "id") -> Column:
 
 
 def ref(
-    table: str, column: str | None = None, *, null: bool = False, on_delete: str = "RESTRICT", unique: bool = False
+    table: str,
+    column: str | None = None,
+    *,
+    null: bool = False,
+    on_delete: str = "RESTRICT",
+    unique: bool = False,
 ) -> Column:
     """A reference to another table's `id`; CASCADE is for tables of one plugin only."""
     return Column(column or table, "bigint", null=null, refers=table, on_delete=on_delete, unique=unique)
@@ -117,7 +122,9 @@ class Schema:
         self.engine = engine
         self.dialect = engine.dialect
 
-    async def execute(self, sql: str | None = None, *, sqlite: str | None = None, postgres: str | None = None) -> Any:
+    async def execute(
+        self, sql: str | None = None, *, sqlite: str | None = None, postgres: str | None = None
+    ) -> Any:
         """Run one statement, the same on both engines or each its own; None runs nothing."""
         text = sql or (sqlite if self.dialect == "sqlite" else postgres)
         return await self.engine.fetch(text, ()) if text else []
@@ -241,7 +248,9 @@ async def _postgres_columns(engine: Engine, table: str) -> dict[str, Column]:
         "WHERE c.contype = 'f' AND c.conrelid = to_regclass($1)",
         [f'"{table}"'],
     ):
-        rule = {"r": "RESTRICT", "c": "CASCADE", "a": "NO ACTION", "n": "SET NULL", "d": "SET DEFAULT"}[row["del"]]
+        rule = {"r": "RESTRICT", "c": "CASCADE", "a": "NO ACTION", "n": "SET NULL", "d": "SET DEFAULT"}[
+            row["del"]
+        ]
         found[row["col"]] = replace(found[row["col"]], refers=row["target"].strip('"'), on_delete=rule)
     return found
 
@@ -258,6 +267,6 @@ async def advance_sequence(engine: Engine, table: str) -> None:
             key = row["column_name"]
             await engine.fetch(
                 f"SELECT setval(pg_get_serial_sequence('\"{table}\"', '{key}'), "  # noqa: S608 - names of our own tables
-                f"(SELECT coalesce(max(\"{key}\"), 0) + 1 FROM {quoted(table)}), false)",
+                f'(SELECT coalesce(max("{key}"), 0) + 1 FROM {quoted(table)}), false)',
                 [],
             )

@@ -41,10 +41,17 @@ async def uninterrupted(work: Awaitable[T]) -> T:
         except BaseException:
             break
     if cancelled is not None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.debug("work that was waited out after a cancellation failed: %s", error)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            log.debug("work that was waited out after a cancellation failed: %s", failure)
         raise cancelled
     return task.result()
+
+
+def _current(engine: Engine) -> contextvars.ContextVar[Transaction | None]:
+    # Piccolo types the variable for its own transactions; only ours are ever put there.
+    found: Any = engine.current_transaction
+    variable: contextvars.ContextVar[Transaction | None] = found
+    return variable
 
 
 class Transaction:
@@ -70,7 +77,7 @@ class Transaction:
 
         RuntimeError when the surrounding task still holds one: waiting for it from inside would never end.
         """
-        found: Transaction | None = engine.current_transaction.get()
+        found = _current(engine).get()
         if found is None or found.connection is None:
             return None
         return found if found._task is asyncio.current_task() else None
@@ -81,7 +88,7 @@ class Transaction:
         if parent is not None:
             self._parent = parent
             return parent
-        inherited: Transaction | None = self.engine.current_transaction.get()
+        inherited = _current(self.engine).get()
         if inherited is not None and inherited.connection is not None and self.engine.dialect == "sqlite":
             raise RuntimeError(
                 f"a task started inside the transaction of {inherited.owner} writes while it is open: "
@@ -96,7 +103,7 @@ class Transaction:
             raise
         self.connection = connection
         self._task = asyncio.current_task()
-        self._token = self.engine.current_transaction.set(self)
+        self._token = _current(self.engine).set(self)
         self._watch = asyncio.get_running_loop().call_later(SLOW, self._slow)
         self._limit = asyncio.timeout(self._longest)
         await self._limit.__aenter__()
@@ -119,7 +126,7 @@ class Transaction:
         finally:
             connection, self.connection = self.connection, None
             if self._token is not None:
-                self.engine.current_transaction.reset(self._token)
+                _current(self.engine).reset(self._token)
             await self._give_back(connection)
         if error is None:
             for callback in self.callbacks:
@@ -161,7 +168,7 @@ def _caller() -> str:
 
 
 def transaction(owner: str = "") -> Transaction:
-    """Return a transaction on the bound database: `async with transaction(): ...`; nested ones join."""
+    """Return a transaction on the bound database, for `async with`; one inside another joins it."""
     return Transaction(bound_engine(), owner)
 
 
@@ -197,5 +204,5 @@ def after_commit(callback: Callable[[], Any]) -> None:
 def spawn(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """Start a task that keeps the locale and other context of the caller but not its transaction."""
     context = contextvars.copy_context()
-    context.run(bound_engine().current_transaction.set, None)
+    context.run(_current(bound_engine()).set, None)
     return asyncio.get_running_loop().create_task(work, context=context)

@@ -21,8 +21,20 @@ MOST = 3
 @hookimpl
 def register_fragments() -> Sequence[Fragment]:
     return (
-        Fragment(slot="home.rail", template="parvis/widget/_newcomers.html", load=load_newcomers, keep=same_people, weight=20),
-        Fragment(slot="home.rail", template="parvis/widget/_spaces.html", load=load_spaces, keep=same_people, weight=40),
+        Fragment(
+            slot="home.rail",
+            template="parvis/widget/_newcomers.html",
+            load=load_newcomers,
+            keep=same_people,
+            weight=20,
+        ),
+        Fragment(
+            slot="home.rail",
+            template="parvis/widget/_spaces.html",
+            load=load_spaces,
+            keep=same_people,
+            weight=40,
+        ),
         Fragment(slot="space.rail", template="parvis/widget/_in_charge.html", load=load_in_charge, weight=20),
     )
 
@@ -47,7 +59,9 @@ async def load_spaces(page: SlotPage) -> Mapping[str, Any] | None:
     if page.actor.is_guest:
         return None
     found = [
-        space for space in await visible_spaces(page.actor) if space.role is None and is_readable(page.actor, space)
+        space
+        for space in await visible_spaces(page.actor)
+        if space.role is None and is_readable(page.actor, space)
     ]
     return {"spaces": found[:MOST]} if found else None
 

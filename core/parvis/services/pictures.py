@@ -21,7 +21,7 @@ from parvis.services.file_types import (
     picture_format,
     safe_type,
 )
-from parvis.services.storage import Blob, LocalStorage
+from parvis.services.storage import Blob, Storage
 
 __all__ = (
     "Picture",
@@ -50,7 +50,7 @@ class Picture:
     variants: dict[str, dict[str, Any]]
 
 
-async def prepare_picture(storage: LocalStorage, blob: Blob, shape: Shape = "free") -> Picture:
+async def prepare_picture(storage: Storage, blob: Blob, shape: Shape = "free") -> Picture:
     """Make a stored file into the sizes a page shows, and store those; the original is not touched.
 
     `variants` maps "480", "960", "1600" (or the sizes of `shape`) to hash, width, height and size in bytes. Raises

@@ -51,6 +51,14 @@ class Storage(Protocol):
         """Store what is sent and return its name; TooLarge past `limit` bytes, StorageFull without room."""
         ...
 
+    async def put_bytes(self, data: bytes) -> Blob:
+        """Store bytes that are in memory already."""
+        ...
+
+    def path(self, name: str) -> Path:
+        """Return where the bytes of that name can be read as a local file."""
+        ...
+
     def read(self, name: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Yield the bytes from `start` up to and without `end`; NotFound when there are none of that name."""
         ...

@@ -12,7 +12,8 @@ from parvis.errors import NotFound
 from parvis.people.access import access_member
 from parvis.people.cards import person_cards
 from parvis.people.directory import After, directory
-from parvis.spaces.access import SpaceRow, access_space, is_readable, visible_spaces
+from parvis.spaces.access import access_space, is_readable, visible_spaces
+from parvis.spaces.tables import SpaceRow
 from parvis.web.file_pages import shown
 from parvis.web.request import Request
 

@@ -78,7 +78,7 @@ async def content_menu(request: Request, content_id: FromPath[int]) -> Response[
     row = await access_content(request.actor, content_id)
     declared = current().plugins.content_types.get(row.type)
     edit_url = declared.value.edit_url(row) if declared is not None and declared.value.edit_url else None
-    context = {
+    context: dict[str, Any] = {
         "content": row,
         "permalink": f"/c/{row.id}",
         "absolute": current().config.site.url.rstrip("/") + f"/c/{row.id}",

@@ -11,7 +11,7 @@ from litestar.handlers import BaseRouteHandler
 from parvis.errors import Forbidden, SignInRequired
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.services.secrets import unmask
-from parvis.web.request import STATE, Request
+from parvis.web.request import Request, state_in
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -22,10 +22,10 @@ async def door(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRout
     Forged requests: `Sec-Fetch-Site` or `Origin` tells where a request comes from (the outer wrapper refuses
     other sites), and the session's own token must come along as header or field.
     """
-    state = connection.scope[STATE]
+    state = state_in(connection.scope)
     if state.actor.member is None and not handler.opt.get("public"):
         raise SignInRequired()
-    if connection.scope["method"] in SAFE or handler.opt.get("own_door"):
+    if connection.scope.get("method") in SAFE or handler.opt.get("own_door"):
         return
     token = connection.headers.get("X-CSRF-Token")
     if token is None and isinstance(connection, Request):

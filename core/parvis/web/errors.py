@@ -23,7 +23,7 @@ from parvis.errors import (
 from parvis.people.history import Moved
 from parvis.services.i18n import gettext as _
 from parvis.web.rendering import base_context, fragment, renderer
-from parvis.web.request import STATE, Request
+from parvis.web.request import STATE, Request, state_in
 
 log = logging.getLogger("parvis.web")
 
@@ -78,7 +78,7 @@ async def answer_error(request: Request, error: Exception) -> Response[Any]:
         headers["Retry-After"] = str(known.retry_after)
     if request.wants_json:
         return _problem(known, title, message, request, headers)
-    context = {"title": title, "message": message, "remedy": remedy, "error": known}
+    context: dict[str, Any] = {"title": title, "message": message, "remedy": remedy, "error": known}
     if request.is_partial:
         response = await fragment(request, "parvis/_error.html", status=known.status, **context)
     else:
@@ -145,6 +145,6 @@ async def handle_error(request: Request, error: Exception) -> Response[Any]:
         return await answer_error(request, error)
     except Exception:
         log.exception("the error page itself failed")
-        number = request.scope[STATE].request_id if STATE in request.scope else ""  # type: ignore[typeddict-item]
+        number = state_in(request.scope).request_id if STATE in request.scope else ""
         text = f"Parvis could not answer. Request {number}.\n"
         return Response(text, status_code=500, media_type="text/plain; charset=utf-8")

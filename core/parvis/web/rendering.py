@@ -205,11 +205,12 @@ async def _load_one(declared: Any, page_of: SlotPage, base: Mapping[str, Any]) -
     fragment_: Fragment = declared.value
 
     async def build() -> str | None:
-        key = await fragment_.keep(page_of) if fragment_.keep is not None else None
+        key: Any = await fragment_.keep(page_of) if fragment_.keep is not None else None
         if key is not None:
             key = (fragment_.template, base["shell_key"], key)
             if (kept := _frames().get(key)) is not None:
-                return kept[0]
+                stored: str = kept[0]
+                return stored
         context = await fragment_.load(page_of) if fragment_.load is not None else {}
         text = None
         if context is not None:
@@ -220,7 +221,8 @@ async def _load_one(declared: Any, page_of: SlotPage, base: Mapping[str, Any]) -
 
     what = f"fragment {fragment_.slot}"
     answer = await current().plugins.call(declared.plugin, what, build, limit=None)
-    return None if answer.failed else answer.value
+    text: str | None = None if answer.failed else answer.value
+    return text
 
 
 FRAMES_BYTES = 16 * 1024 * 1024
@@ -283,7 +285,7 @@ async def fragment(
     text = renderer().render(template, {**base, "slots": {}, **context, "partial": True})
     if toast:
         text += renderer().render("parvis/ui/_toast_partial.html", {**base, "text": toast, "action": None})
-    return _answer(request, text, status)
+    return _answer(request, text.encode(), status)
 
 
 def _answer(request: Request, body: bytes, status: int) -> Response[bytes]:

@@ -34,14 +34,19 @@ class RequestState:
     cookies: dict[str, str] = field(default_factory=dict)
 
 
+def state_in(scope: Any) -> RequestState:
+    """Return what the outer wrapper left in an ASGI scope; KeyError where it did not run."""
+    found: RequestState = scope[STATE]
+    return found
+
+
 class Request(litestar.Request[Any, Any, Any]):
     """A Litestar request that knows the actor, the reader's language and zone, and htmx's wish for a part."""
 
     @property
     def state_of(self) -> RequestState:
         """What the outer wrapper left for this request."""
-        found: RequestState = self.scope[STATE]  # type: ignore[typeddict-item]
-        return found
+        return state_in(self.scope)
 
     @property
     def actor(self) -> Actor:

@@ -92,7 +92,7 @@ async def rewrite_post(actor: Actor, content: int, post: PostText, *, version: i
         content,
         version=version,
         written=Written(title=post.title.strip(), text=post.text, language=post.language, files=post.files),
-        save=lambda object_id: Post.save(object_id, columns),
+        save=lambda object_id: Post.replace(object_id, columns),
     )
 
 
@@ -101,6 +101,6 @@ async def render_outdated() -> int:
     markup = current_markup()
     count = 0
     for row in await Post.outdated(markup.rules_hash):
-        await Post.save(row["id"], await rendered(row["source"]))
+        await Post.replace(row["id"], await rendered(row["source"]))
         count += 1
     return count

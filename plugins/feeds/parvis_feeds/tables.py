@@ -55,7 +55,7 @@ class Post(Table, tablename="feeds_post"):
         return found
 
     @classmethod
-    async def save(cls, post: int, rendered: dict[str, str]) -> None:
+    async def replace(cls, post: int, rendered: dict[str, str]) -> None:
         """Replace what a post says in the caller's transaction."""
         await _SAVE(id=post, **rendered)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from parvis.content import feed
 from parvis.data import PreparedSQL
 from parvis.people.actions import add_member

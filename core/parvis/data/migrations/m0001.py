@@ -24,14 +24,13 @@ async def forwards(schema: Schema) -> None:
     await content(schema)
     await files(schema)
     await services(schema)
-    await schema.execute(
-        "insert into audience (kind, key, space) values ('everyone', 'everyone', null)"
-    )
+    await schema.execute("insert into audience (kind, key, space) values ('everyone', 'everyone', null)")
     for name in ("plugins", "settings", "cards"):
         await schema.execute(f"insert into site_counter (name, value) values ('{name}', 1)")  # noqa: S608
 
 
 async def people(schema: Schema) -> None:
+    """Create members, their sessions, links, groups and former handles."""
     await schema.create_table(
         "member",
         pk(),
@@ -104,6 +103,7 @@ async def people(schema: Schema) -> None:
 
 
 async def spaces(schema: Schema) -> None:
+    """Create spaces, their members and former addresses."""
     await schema.create_table(
         "space",
         pk(),
@@ -141,6 +141,7 @@ async def spaces(schema: Schema) -> None:
 
 
 async def audiences(schema: Schema) -> None:
+    """Create audiences: who may read."""
     await schema.create_table(
         "audience",
         pk(),
@@ -160,6 +161,7 @@ async def audiences(schema: Schema) -> None:
 
 
 async def content(schema: Schema) -> None:
+    """Create the spine: contents, their versions and counters."""
     await schema.create_table(
         "content",
         pk(),
@@ -192,9 +194,13 @@ async def content(schema: Schema) -> None:
     await schema.create_index("content_space", "content", ["space", *order, "audience"], where=shown)
     await schema.create_index("content_author", "content", ["author", *order, "audience"], where=shown)
     await schema.create_index("content_type", "content", ["type", *order, "audience"], where=shown)
-    await schema.create_index("content_root", "content", ["root", "published", "id"], where="root IS NOT NULL")
+    await schema.create_index(
+        "content_root", "content", ["root", "published", "id"], where="root IS NOT NULL"
+    )
     await schema.create_index("content_object", "content", ["type", "object"])
-    await schema.create_index("content_pinned", "content", ["space", "pinned DESC"], where="pinned IS NOT NULL")
+    await schema.create_index(
+        "content_pinned", "content", ["space", "pinned DESC"], where="pinned IS NOT NULL"
+    )
     await schema.create_index(
         "content_waiting", "content", ["state", "last_activity"], where="state <> 'published'"
     )
@@ -223,6 +229,7 @@ async def content(schema: Schema) -> None:
 
 
 async def files(schema: Schema) -> None:
+    """Create files and what is stored for each owner."""
     await schema.create_table(
         "file",
         pk(),
@@ -257,6 +264,7 @@ async def files(schema: Schema) -> None:
 
 
 async def services(schema: Schema) -> None:
+    """Create audit, settings, limits, counters and plugin states."""
     await schema.create_table(
         "audit",
         pk("seq"),
