@@ -26,8 +26,10 @@ UNATTACHED = timedelta(days=1)
 MOST_FILES = 20
 """How many files one content holds."""
 
-_COLUMNS = "id, name, type, kind, size, hash, plugin, width, height, alt, variants,"
+_COLUMNS = (
+    "id, name, type, kind, size, hash, plugin, width, height, alt, variants,"
     " owner, content, space, member, position"
+)
 _TYPES = {"variants": "json"}
 _ONE = PreparedSQL(f"SELECT {_COLUMNS} FROM file WHERE id = :id", short=True, types=_TYPES)  # noqa: S608
 _OF_CONTENTS = PreparedSQL(
