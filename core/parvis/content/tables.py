@@ -24,7 +24,8 @@ from parvis.spaces.tables import Space
 
 
 def _ref(table: Any, *, null: bool = False) -> Any:
-    return ForeignKey(
+    # Piccolo has an overload for each kind of reference, and none for "any of them".
+    return ForeignKey(  # type: ignore[call-overload]
         table,
         null=null,
         default=None,
