@@ -100,7 +100,7 @@ def explained(error: BaseException) -> str:
         return _of_system(error)
     if type(error).__module__ == "sqlite3":
         from parvis.data import bound_engine
-        from parvis.data.engines import unavailable
+        from parvis.data.sqlite import unavailable
 
         return told(unavailable(error, str(getattr(bound_engine(), "path", ""))))
     kind = type(error).__name__

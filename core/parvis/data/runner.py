@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from parvis.data.engines import PostgresEngine
+from parvis.data.postgres import PostgresEngine
 from parvis.data.schema import Schema
 from parvis.data.transactions import Transaction
 from parvis.errors import NewerDatabase, ParvisError

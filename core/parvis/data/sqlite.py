@@ -1,0 +1,299 @@
+"""SQLite behind Piccolo's tables: one writer in a thread of its own, readers, durable commits."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from piccolo.engine.sqlite import SQLiteEngine as PiccoloSQLiteEngine
+
+from parvis.data.transactions import Transaction
+from parvis.errors import DatabaseUnavailable
+
+T = TypeVar("T")
+
+# Piccolo registers converters that go through Decimal and a decoded string for every value of every row. SQLite hands
+# out whole numbers as such, so those need none; these are the rest, made fast.
+
+
+def _utc_text(value: datetime) -> str:
+    """Write a moment in one fixed form, so that the order of the texts is the order of the moments."""
+    value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value.isoformat(" ", "microseconds")
+
+
+def _utc_moment(value: bytes) -> datetime:
+    moment = datetime.fromisoformat(value.decode())
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+for _name in ("INTEGER", "BIGINT"):
+    sqlite3.converters.pop(_name, None)
+sqlite3.register_converter("TIMESTAMPTZ", _utc_moment)
+sqlite3.register_converter("BOOLEAN", lambda value: value == b"1")
+sqlite3.register_adapter(datetime, _utc_text)
+
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "busy_timeout=5000",
+    "foreign_keys=1",
+    "mmap_size=33554432",
+    "cache_size=-8000",
+    "temp_store=MEMORY",
+)
+
+
+class SQLiteConnection:
+    """One sqlite3 connection and the one thread that may wait on it."""
+
+    def __init__(self, path: str, *, writer: bool, inline: bool = False) -> None:
+        self.raw = sqlite3.connect(
+            path,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+            detect_types=sqlite3.PARSE_DECLTYPES,
+            uri=False,
+        )
+        for pragma in PRAGMAS:
+            if pragma.startswith("journal_mode") and not writer:
+                continue
+            self.raw.execute(f"PRAGMA {pragma}")
+        if not writer:
+            self.raw.execute("PRAGMA query_only=1")
+        self.pool = None if inline else ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+
+    async def run(self, work: Callable[..., T], *args: Any) -> T:
+        """Run blocking work in this connection's thread, after whatever it still does."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work, *args)
+
+    def rows(self, sql: str, args: Sequence[Any]) -> list[dict[str, Any]]:
+        """Run one statement here and now and return its rows."""
+        cursor = self.raw.execute(sql, args)
+        described = cursor.description
+        if described is None:
+            return []
+        names = [column[0] for column in described]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    async def execute(self, sql: str, args: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Run one statement in this connection's thread and return its rows."""
+        return await self.run(self.rows, sql, args)
+
+    def close(self) -> None:
+        """Close the connection; its thread has nothing to do any more."""
+        if self.pool is not None:
+            self.pool.shutdown(wait=True)
+        self.raw.close()
+
+
+class SQLiteEngine(PiccoloSQLiteEngine):
+    """SQLite with one writer in a thread of its own, some readers, and one reader for short reads in the loop."""
+
+    dialect = "sqlite"
+
+    def __init__(self, path: str, *, readers: int = 2) -> None:
+        super().__init__(path=path)
+        self._readers_wanted = readers
+        self.started = False
+
+    async def start(self) -> None:
+        """Open the connections; DatabaseUnavailable says what to do when the file cannot be used."""
+        path = self.path
+        try:
+            self.writer = await asyncio.to_thread(SQLiteConnection, path, writer=True)
+            self.writer_lock = asyncio.Lock()
+            self.inline = SQLiteConnection(path, writer=False, inline=True)
+            self.readers: asyncio.LifoQueue[SQLiteConnection] = asyncio.LifoQueue()
+            self._all_readers = [SQLiteConnection(path, writer=False) for _ in range(self._readers_wanted)]
+            for reader in self._all_readers:
+                self.readers.put_nowait(reader)
+            # The file that writers of several processes queue on; SQLite's own waiting is a lottery.
+            self._queue = os.open(f"{path}-queue", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except (sqlite3.Error, OSError) as error:
+            raise unavailable(error, path) from error
+        self.loop = asyncio.get_running_loop()
+        self.started = True
+
+    async def stop(self) -> None:
+        """Close every connection once the last write is done."""
+        if not self.started:
+            return
+        async with self.writer_lock:
+            self.started = False
+            for connection in (*self._all_readers, self.inline, self.writer):
+                await asyncio.to_thread(connection.close)
+            os.close(self._queue)
+
+    # -- transactions ----------------------------------------------------------------------------------------
+
+    def transaction(self, *args: Any, **kwargs: Any) -> Transaction:  # type: ignore[override]
+        """Return a transaction of ours; Piccolo's own begins DEFERRED and leaks connections."""
+        return Transaction(self)
+
+    async def acquire(self) -> SQLiteConnection:
+        """Wait for the writer of this process."""
+        await self.writer_lock.acquire()
+        return self.writer
+
+    async def begin(self, connection: SQLiteConnection, *, keys: bool = True) -> None:
+        """Queue with other processes' writers, then begin; blocking happens in the writer's thread.
+
+        Without `keys` foreign keys are not enforced: the pragma does nothing inside a transaction, and with it on
+        DROP TABLE deletes the rows of tables that refer to the dropped one.
+        """
+        await connection.run(self._begin, connection.raw, keys)
+
+    def _begin(self, raw: sqlite3.Connection, keys: bool) -> None:
+        fcntl.flock(self._queue, fcntl.LOCK_EX)
+        try:
+            if not keys:
+                raw.execute("PRAGMA foreign_keys=0")
+            raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            fcntl.flock(self._queue, fcntl.LOCK_UN)
+            raise unavailable(error, self.path) from error
+
+    async def commit(self, connection: SQLiteConnection) -> None:
+        """Commit, durably: synchronous=FULL waits for the disk."""
+        try:
+            await connection.run(connection.raw.execute, "COMMIT")
+        except sqlite3.OperationalError as error:
+            raise unavailable(error, self.path) from error
+
+    async def release(self, connection: SQLiteConnection) -> None:
+        """Roll back what is still open and give the writer to the next."""
+        try:
+            await connection.run(self._end, connection.raw)
+        finally:
+            self.writer_lock.release()
+
+    def _end(self, raw: sqlite3.Connection) -> None:
+        try:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+            raw.execute("PRAGMA foreign_keys=1")
+        finally:
+            fcntl.flock(self._queue, fcntl.LOCK_UN)
+
+    # -- queries ---------------------------------------------------------------------------------------------
+
+    async def fetch(self, sql: str, args: Sequence[Any], *, short: bool = False) -> list[dict[str, Any]]:
+        """Run one statement: in the task's transaction, inline, on a reader, or as a transaction of its own."""
+        current = Transaction.of_task(self)
+        if current is not None:
+            found: list[dict[str, Any]] = await current.connection.execute(sql, args)
+            return found
+        if _reads(sql):
+            if short:
+                return self.inline.rows(sql, args)
+            reader = await self.readers.get()
+            try:
+                return await reader.execute(sql, args)
+            finally:
+                self.readers.put_nowait(reader)
+        async with Transaction(self) as current:
+            written: list[dict[str, Any]] = await current.connection.execute(sql, args)
+            return written
+
+    async def fetch_tuples(
+        self, sql: str, args: Sequence[Any], *, short: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """Run a read and return its rows as tuples: for hot lists, where a dict a row is half the cost."""
+        if short and self.current_transaction.get() is None:
+            found: list[tuple[Any, ...]] = self.inline.raw.execute(sql, args).fetchall()
+            return found
+        return [tuple(row.values()) for row in await self.fetch(sql, args, short=short)]
+
+    async def _run_in_new_connection(
+        self, query: str, args: list[Any] | None = None, query_type: str = "generic", table: Any = None
+    ) -> Any:
+        return await self.fetch(query, args or ())
+
+    async def _run_in_existing_connection(
+        self,
+        connection: Any,
+        query: str,
+        args: list[Any] | None = None,
+        query_type: str = "generic",
+        table: Any = None,
+    ) -> Any:
+        return await self.fetch(query, args or ())
+
+    async def batch(self, query: Any, batch_size: int = 100, node: str | None = None) -> Any:
+        """Return the rows of a query in batches; Piccolo's own breaks with two arguments."""
+        return _Batches(self, query, batch_size)
+
+
+class _Batches:
+    """Rows of one query on a connection of its own, some at a time."""
+
+    def __init__(self, engine: SQLiteEngine, query: Any, size: int) -> None:
+        self._engine, self._query, self._size = engine, query, size
+
+    async def __aenter__(self) -> _Batches:
+        self._connection = SQLiteConnection(self._engine.path, writer=False)
+        sql, args = self._query.querystrings[0].compile_string(engine_type="sqlite")
+        self._cursor = await self._connection.run(self._connection.raw.execute, sql, args)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await asyncio.to_thread(self._connection.close)
+
+    def __aiter__(self) -> _Batches:
+        return self
+
+    async def __anext__(self) -> list[dict[str, Any]]:
+        rows = await self._connection.run(self._cursor.fetchmany, self._size)
+        if not rows:
+            raise StopAsyncIteration
+        names = [column[0] for column in self._cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _reads(sql: str) -> bool:
+    return sql.lstrip()[:6].upper() in ("SELECT", "PRAGMA", "EXPLAI") or (
+        sql.lstrip()[:4].upper() == "WITH" and not _WRITES.intersection(sql.upper().split())
+    )
+
+
+_WRITES = frozenset({"INSERT", "UPDATE", "DELETE"})
+
+
+def unavailable(error: BaseException, path: str) -> DatabaseUnavailable:
+    """Return the error that tells an administrator what is wrong with a SQLite file and what to do."""
+    text = str(error)
+    folder = Path(path).parent
+    if "locked" in text or "busy" in text:
+        return DatabaseUnavailable(
+            f"The database {path} is locked by another program.",
+            remedy="Wait until it is done, or end the program that holds it.",
+        )
+    if "readonly" in text or "read-only" in text or isinstance(error, PermissionError):
+        return DatabaseUnavailable(
+            f"The database {path} cannot be written.",
+            remedy=f"Give the account that runs Parvis write access to {folder}.",
+        )
+    if "full" in text or "No space" in text:
+        return DatabaseUnavailable(
+            f"The disk that holds {path} is full.", remedy="Make room; nothing that was saved is lost."
+        )
+    if "unable to open" in text or isinstance(error, FileNotFoundError):
+        return DatabaseUnavailable(
+            f"The database {path} cannot be opened.",
+            remedy=f"Check that the folder {folder} exists and is writable.",
+        )
+    if "not a database" in text or "malformed" in text:
+        return DatabaseUnavailable(
+            f"The file {path} is not a usable database.",
+            remedy="Restore the last backup of the instance's folder.",
+        )
+    return DatabaseUnavailable(f"The database {path} cannot be used: {text}")
