@@ -122,7 +122,7 @@ PROMISED = {
         r"parvis_feeds/locales/fr\.po",
         r"parvis_feeds/demo.*",
     ),
-    "parvis-theme-default": (r"parvis_theme_default/theme\.toml",),
+    "parvis-theme-default": (r"parvis_theme_default/theme\.css",),
 }
 
 

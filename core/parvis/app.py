@@ -39,8 +39,8 @@ from parvis.web import (
     space_pages,
 )
 from parvis.web.door import door
+from parvis.web.environment import Renderer
 from parvis.web.errors import handle_error
-from parvis.web.rendering import Renderer
 from parvis.web.request import Request
 
 if TYPE_CHECKING:

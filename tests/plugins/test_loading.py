@@ -358,14 +358,15 @@ async def test_addresses_of_handlers_routers_and_controllers(install: Any, open_
         "paths",
         """
         from litestar import Controller, Router, get, post
+        from litestar.params import FromPath
         @get(["/paths", "/paths/all/"], name="paths.list")
         async def first() -> str: return ""
         class Pages(Controller):
             path = "/admin/paths"
             @post("/{one:int}", name="paths.save")
-            async def save(self, one: int) -> str: return ""
+            async def save(self, one: FromPath[int]) -> str: return ""
         @get("/")
-        async def tab(slug: str) -> str: return ""
+        async def tab(slug: FromPath[str]) -> str: return ""
         inside = Router("/spaces/{slug:str}/paths", route_handlers=[tab])
         @hookimpl
         def register_routes(): return [first, Pages, inside]

@@ -3,17 +3,16 @@
 from parvis.content.access import ReadQuery, access_content, readable_contents
 from parvis.content.actions import (
     Written,
-    bump,
     edit,
     may,
     pin,
     publish,
     remove,
     source_of,
-    touch,
     undo_remove,
 )
 from parvis.content.audiences import EVERYONE, audience_of_set, audience_of_space, audiences_of
+from parvis.content.counts import bump, touch
 from parvis.content.events import emit
 from parvis.content.files import StoredFile, access_file, drop_file, files_of, own_files, receive_file
 from parvis.content.lists import Before, Page, feed, feed_keys, pinned

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from parvis.content.access import access_content, removed_content
 from parvis.content.events import emit
 from parvis.content.files import attach_files
+from parvis.content.review import review
 from parvis.content.tables import ROW_COLUMNS, ContentRow
 from parvis.data import PreparedSQL, transaction
-from parvis.declarations import ACCEPT, Draft, Event, Review
-from parvis.errors import Conflict, Forbidden, Invalid, NotFound
+from parvis.declarations import Draft, Event
+from parvis.errors import Conflict, Forbidden, NotFound
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.services.limits import limit
-from parvis.site import current
 from parvis.spaces.decide import allowed, demand
 
 if TYPE_CHECKING:
@@ -57,11 +57,6 @@ _RESTORE = PreparedSQL(
     " WHERE id = :id AND state = 'removed' AND removed_at > :since RETURNING id"
 )
 _PIN = PreparedSQL("UPDATE content SET pinned = :at, touched = touched + 1 WHERE id = :id RETURNING id")
-_TOUCH = PreparedSQL("UPDATE content SET touched = touched + 1 WHERE id = any(:ids)")
-_BUMP = PreparedSQL(
-    "INSERT INTO content_counter (content, name, value) VALUES (:content, :name, :delta)"
-    " ON CONFLICT (content, name) DO UPDATE SET value = content_counter.value + excluded.value"
-)
 _LAST_SOURCE = PreparedSQL(
     "SELECT source, title, version FROM content_version WHERE content = :content ORDER BY version DESC LIMIT 1",
     short=True,
@@ -76,22 +71,6 @@ class Written:
     text: str
     language: str = ""
     files: Sequence[int] = ()
-
-
-async def review(draft: Draft, actor: Actor) -> Review:
-    """Ask every plugin about a draft; the strictest answer wins, and one that fails holds the text."""
-    strictest = ACCEPT
-    order = ("accept", "hold", "reject")
-    for answer in await current().plugins.ask_all("review_content", draft=draft, actor=actor):
-        if answer.failed:
-            verdict = Review(verdict="hold", reason=_l("A check could not be made; a moderator will look."))
-        else:
-            verdict = answer.value or ACCEPT
-        if order.index(verdict.verdict) > order.index(strictest.verdict):
-            strictest = verdict
-    if strictest.verdict == "reject":
-        raise Invalid({"text": strictest.reason or _l("This text was refused.")})
-    return strictest
 
 
 async def publish(
@@ -307,17 +286,6 @@ async def pin(actor: Actor, content: int, *, pinned: bool) -> ContentRow:
             )
         )
     return await access_content(actor, content)
-
-
-async def touch(ids: Sequence[int]) -> None:
-    """Say that what the cards of these contents show changed from elsewhere; editors are not disturbed."""
-    if ids:
-        await _TOUCH(ids=list(ids))
-
-
-async def bump(content: int, name: str, delta: int) -> None:
-    """Add `delta` to a counter in the caller's transaction."""
-    await _BUMP(content=content, name=name, delta=delta)
 
 
 async def may(actor: Actor, row: ContentRow) -> dict[str, bool]:
