@@ -38,25 +38,32 @@ _INSERT = PreparedSQL(
     "INSERT INTO content (type, object, root, space, author, audience, title, state, listed, key, language,"
     " reason, created, published, last_activity, version, touched) VALUES (:type, :object, :root, :space,"
     " :author, :audience, :title, :state, :listed, :key, :language, :reason, :created, :published, :created,"
-    " 1, 0) ON CONFLICT DO NOTHING RETURNING id"
+    " 1, 0) ON CONFLICT DO NOTHING RETURNING id",
+    short=True,
 )
 _ADD_VERSION = PreparedSQL(
     "INSERT INTO content_version (content, version, title, source, editor, at)"
-    " VALUES (:content, :version, :title, :source, :editor, :at)"
+    " VALUES (:content, :version, :title, :source, :editor, :at)",
+    short=True,
 )
 _EDIT = PreparedSQL(
     "UPDATE content SET version = version + 1, title = :title, edited = :at, state = :state, reason = :reason,"
-    " language = :language WHERE id = :id AND version = :version AND state <> 'removed' RETURNING version"
+    " language = :language WHERE id = :id AND version = :version AND state <> 'removed' RETURNING version",
+    short=True,
 )
 _REMOVE = PreparedSQL(
     "UPDATE content SET state = 'removed', removed_at = :at, removed_by = :by, pinned = NULL"
-    " WHERE id = :id AND state <> 'removed' RETURNING id"
+    " WHERE id = :id AND state <> 'removed' RETURNING id",
+    short=True,
 )
 _RESTORE = PreparedSQL(
     "UPDATE content SET state = 'published', removed_at = NULL, removed_by = NULL, touched = touched + 1"
-    " WHERE id = :id AND state = 'removed' AND removed_at > :since RETURNING id"
+    " WHERE id = :id AND state = 'removed' AND removed_at > :since RETURNING id",
+    short=True,
 )
-_PIN = PreparedSQL("UPDATE content SET pinned = :at, touched = touched + 1 WHERE id = :id RETURNING id")
+_PIN = PreparedSQL(
+    "UPDATE content SET pinned = :at, touched = touched + 1 WHERE id = :id RETURNING id", short=True
+)
 _LAST_SOURCE = PreparedSQL(
     "SELECT source, title, version FROM content_version WHERE content = :content ORDER BY version DESC LIMIT 1",
     short=True,

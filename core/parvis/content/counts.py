@@ -9,7 +9,8 @@ from parvis.data import PreparedSQL
 _TOUCH = PreparedSQL("UPDATE content SET touched = touched + 1 WHERE id = any(:ids)")
 _BUMP = PreparedSQL(
     "INSERT INTO content_counter (content, name, value) VALUES (:content, :name, :delta)"
-    " ON CONFLICT (content, name) DO UPDATE SET value = content_counter.value + excluded.value"
+    " ON CONFLICT (content, name) DO UPDATE SET value = content_counter.value + excluded.value",
+    short=True,
 )
 
 

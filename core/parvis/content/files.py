@@ -45,9 +45,12 @@ _INSERT = PreparedSQL(
 )
 _ATTACH = PreparedSQL(
     "UPDATE file SET content = :content, position = :position WHERE id = :id AND owner = :owner"
-    " AND (content = :content OR (content IS NULL AND space IS NULL AND member IS NULL)) RETURNING id"
+    " AND (content = :content OR (content IS NULL AND space IS NULL AND member IS NULL)) RETURNING id",
+    short=True,
 )
-_KEEP = PreparedSQL("UPDATE file SET position = :position WHERE id = :id AND content = :content RETURNING id")
+_KEEP = PreparedSQL(
+    "UPDATE file SET position = :position WHERE id = :id AND content = :content RETURNING id", short=True
+)
 _DETACH = PreparedSQL(
     "UPDATE file SET content = NULL, created = :now WHERE content = :content AND NOT (id = any(:keep))"
 )

@@ -76,6 +76,14 @@ class PostgresEngine(PiccoloPostgresEngine):
         """Begin on this connection; foreign keys are always enforced here."""
         await connection.execute("BEGIN")
 
+    def begin_now(self, connection: Any) -> bool:
+        """Always False: a server is always waited for."""
+        return False
+
+    def release_now(self, connection: Any) -> bool:
+        """Always False: the pool takes connections back asynchronously."""
+        return False
+
     async def commit(self, connection: Any) -> None:
         """Commit on this connection."""
         await connection.execute("COMMIT")

@@ -39,7 +39,8 @@ class Param:
 class PreparedSQL:
     """A statement with `:name` places, for both engines; `x = any(:list)` takes a list of any length.
 
-    `short` says that a read is keyed and limited, so that SQLite may run it inside the event loop. `types` gives the
+    `short` says that a statement is keyed and limited, so that SQLite may run it inside the event loop: a read at
+    once, a write within a transaction, whose commit still waits in a thread. `types` gives the
     type of result columns that are expressions, and of places that hold JSON: "timestamptz", "boolean", "json".
     """
 

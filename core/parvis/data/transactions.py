@@ -97,7 +97,8 @@ class Transaction:
         self.owner = self.owner or _caller()
         connection = await self.engine.acquire()
         try:
-            await uninterrupted(self.engine.begin(connection, keys=self._keys))
+            if not (self._keys and self.engine.begin_now(connection)):
+                await uninterrupted(self.engine.begin(connection, keys=self._keys))
         except BaseException:
             await self._give_back(connection)
             raise
@@ -143,6 +144,8 @@ class Transaction:
             ) from late
 
     async def _give_back(self, connection: Any) -> None:
+        if self.engine.release_now(connection):
+            return
         try:
             await uninterrupted(self.engine.release(connection))
         except asyncio.CancelledError:

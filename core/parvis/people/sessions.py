@@ -24,7 +24,8 @@ SEEN_EVERY = timedelta(minutes=5)
 
 _OPEN = PreparedSQL(
     "INSERT INTO session (token_hash, member, secret, user_agent, address, created, seen, expires)"
-    " VALUES (:token_hash, :member, :secret, :user_agent, :address, :now, :now, :expires) RETURNING id"
+    " VALUES (:token_hash, :member, :secret, :user_agent, :address, :now, :now, :expires) RETURNING id",
+    short=True,
 )
 _ACTOR = PreparedSQL(
     "SELECT s.id AS session, s.secret, s.seen, s.expires, m.id, m.name, m.handle, m.email, m.role, m.state,"
@@ -35,9 +36,10 @@ _ACTOR = PreparedSQL(
 )
 _GROUPS = PreparedSQL('SELECT "group" FROM member_group_member WHERE member = :member', short=True)
 _SEEN = PreparedSQL(
-    "UPDATE session SET seen = :now, expires = :expires WHERE id = :id AND seen < :before RETURNING member"
+    "UPDATE session SET seen = :now, expires = :expires WHERE id = :id AND seen < :before RETURNING member",
+    short=True,
 )
-_LAST_SEEN = PreparedSQL("UPDATE member SET last_seen = :now WHERE id = :id")
+_LAST_SEEN = PreparedSQL("UPDATE member SET last_seen = :now WHERE id = :id", short=True)
 _CLOSE = PreparedSQL("DELETE FROM session WHERE id = :id AND member = :member RETURNING id")
 _CLOSE_TOKEN = PreparedSQL("DELETE FROM session WHERE token_hash = :token_hash RETURNING id")
 _CLOSE_OTHERS = PreparedSQL("DELETE FROM session WHERE member = :member AND id <> :keep RETURNING id")

@@ -43,10 +43,11 @@ _LOCK = PreparedSQL("SELECT pg_advisory_xact_lock(7265730001)")
 _LAST = PreparedSQL("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
 _INSERT = PreparedSQL(
     "INSERT INTO audit (seq, at, action, actor, subject, digest, hash)"
-    " VALUES (:seq, :at, :action, :actor, :subject, :digest, :hash)"
+    " VALUES (:seq, :at, :action, :actor, :subject, :digest, :hash)",
+    short=True,
 )
 _INSERT_DETAIL = PreparedSQL(
-    "INSERT INTO audit_detail (seq, details) VALUES (:seq, :details)", types={"details": "json"}
+    "INSERT INTO audit_detail (seq, details) VALUES (:seq, :details)", types={"details": "json"}, short=True
 )
 _PAGE = PreparedSQL(
     "SELECT a.seq, a.at, a.action, a.actor, a.subject, a.digest, a.hash, d.details"

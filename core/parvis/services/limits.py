@@ -73,7 +73,8 @@ _TAKE = PreparedSQL(
     " ON CONFLICT (key) DO UPDATE SET arrival ="
     " CASE WHEN rate_limit.arrival > :now THEN rate_limit.arrival ELSE :now END + :interval"
     " WHERE CASE WHEN rate_limit.arrival > :now THEN rate_limit.arrival ELSE :now END + :interval <= :latest"
-    " RETURNING arrival"
+    " RETURNING arrival",
+    short=True,
 )
 _ARRIVAL = PreparedSQL("SELECT arrival FROM rate_limit WHERE key = :key", short=True)
 _FORGET = PreparedSQL("DELETE FROM rate_limit WHERE key = :key")

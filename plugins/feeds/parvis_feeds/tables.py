@@ -11,10 +11,12 @@ from piccolo.columns import BigSerial, Text
 _BY_IDS = PreparedSQL("SELECT id, html, excerpt FROM feeds_post WHERE id = any(:ids)", short=True)
 _SOURCE = PreparedSQL("SELECT source FROM feeds_post WHERE id = :id", short=True)
 _ADD = PreparedSQL(
-    "INSERT INTO feeds_post (source, html, rules, excerpt) VALUES (:source, :html, :rules, :excerpt) RETURNING id"
+    "INSERT INTO feeds_post (source, html, rules, excerpt) VALUES (:source, :html, :rules, :excerpt) RETURNING id",
+    short=True,
 )
 _SAVE = PreparedSQL(
-    "UPDATE feeds_post SET source = :source, html = :html, rules = :rules, excerpt = :excerpt WHERE id = :id"
+    "UPDATE feeds_post SET source = :source, html = :html, rules = :rules, excerpt = :excerpt WHERE id = :id",
+    short=True,
 )
 _ERASE = PreparedSQL("DELETE FROM feeds_post WHERE id = any(:ids)")
 _OUTDATED = PreparedSQL(
