@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from parvis.data import PreparedSQL, transaction
+from parvis.people.standing import by_standing
 
 if TYPE_CHECKING:
     from parvis.people.actor import Actor
@@ -50,15 +51,13 @@ async def audiences_of(actor: Actor) -> list[int]:
 
     Members read open spaces without joining them; guests read only the spaces they were added to.
     """
-    mine: list[int] | None = actor.memo.get("audiences")
-    if mine is None:
-        if actor.member is None:
-            mine = []
-        else:
-            rows = await _MINE(member=actor.member, whole=not actor.is_guest)
-            mine = [row["id"] for row in rows]
-        actor.memo["audiences"] = mine
-    return mine
+    if actor.member is None:
+        return []
+
+    async def find() -> list[int]:
+        return [row["id"] for row in await _MINE(member=actor.member, whole=not actor.is_guest)]
+
+    return await by_standing(actor, "audiences", find)
 
 
 async def audience_of_space(space: int) -> int:

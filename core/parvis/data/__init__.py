@@ -5,7 +5,7 @@ from parvis.data.postgres import PostgresEngine
 from parvis.data.prepared import Param, Prepared, PreparedSQL
 from parvis.data.sqlite import SQLiteEngine
 from parvis.data.tables import Table, bind, bound_engine, known_tables
-from parvis.data.transactions import Transaction, after_commit, savepoint, spawn, transaction
+from parvis.data.transactions import Transaction, after_commit, in_transaction, savepoint, spawn, transaction
 
 __all__ = (
     "Engine",
@@ -19,6 +19,7 @@ __all__ = (
     "after_commit",
     "bind",
     "bound_engine",
+    "in_transaction",
     "known_tables",
     "open_engine",
     "savepoint",

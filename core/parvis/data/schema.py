@@ -156,6 +156,26 @@ class Schema:
         sql = f"CREATE {'UNIQUE ' if unique else ''}INDEX {quoted(name)} ON {quoted(table)} ({', '.join(parts)})"
         await self.execute(sql + (f" WHERE {where}" if where else ""))
 
+    async def count_changes(self, table: str, counter: str) -> None:
+        """Let the database raise a `site_counter` whenever rows of a table change, whoever writes them."""
+        raised = f"UPDATE site_counter SET value = value + 1 WHERE name = {_literal(counter)}"  # noqa: S608
+        if self.dialect == "sqlite":
+            for event in ("INSERT", "UPDATE", "DELETE"):
+                await self.execute(
+                    f"CREATE TRIGGER {quoted(f'{table}_{event.lower()}_{counter}')} AFTER {event} ON {quoted(table)}"
+                    f" BEGIN {raised}; END"
+                )
+            return
+        function = quoted(f"raise_{counter}")
+        await self.execute(
+            f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN {raised}; RETURN NULL; END $$"
+        )
+        await self.execute(
+            f"CREATE TRIGGER {quoted(f'{table}_{counter}')} AFTER INSERT OR UPDATE OR DELETE ON {quoted(table)}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
+        )
+
     async def drop_table(self, name: str) -> None:
         """Drop a table; foreign keys are not enforced meanwhile on SQLite, so children keep their rows."""
         await self.execute(f"DROP TABLE {quoted(name)}")
@@ -165,8 +185,8 @@ class Schema:
     ) -> None:
         """Replace a table by one with other columns, keeping its rows; for what ALTER cannot do on both engines.
 
-        `copy` maps each new column to the SQL expression over the old row that fills it. Indexes go with the old
-        table: create them again afterwards.
+        `copy` maps each new column to the SQL expression over the old row that fills it. Indexes and counted changes
+        go with the old table: create them again afterwards.
         """
         fresh = f"{name}_rebuilt"
         await self.create_table(fresh, *columns, unique=unique)

@@ -195,6 +195,11 @@ async def savepoint() -> AsyncIterator[None]:
     await uninterrupted(current.connection.execute(f"RELEASE SAVEPOINT {name}"))
 
 
+def in_transaction() -> bool:
+    """Whether this very task has a transaction open."""
+    return Transaction.of_task(bound_engine()) is not None
+
+
 def after_commit(callback: Callable[[], Any]) -> None:
     """Run `callback` once the task's transaction is committed, never after a rollback; at once outside of one."""
     current = Transaction.of_task(bound_engine())

@@ -23,7 +23,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     `role` is a site role, "system", or "" for nobody. `language` and `time_zone` are None where the member
     follows the site. `scopes` narrows what a token may do; None means all the member may. `secret` is the
-    session's own, behind form tokens. `memo` keeps what was computed for this actor during one request.
+    session's own, behind form tokens. `standing` counts the changes of places in spaces and groups (see
+    parvis.people.standing); None where it was not read. `memo` keeps what was computed during one request.
     """
 
     member: int | None = None
@@ -36,6 +37,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     theme: str = "auto"
     shortcuts: bool = True
     version: int = 0
+    standing: int | None = None
     groups: frozenset[int] = frozenset()
     scopes: frozenset[str] | None = None
     via: Via = ""

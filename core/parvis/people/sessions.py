@@ -30,7 +30,8 @@ _OPEN = PreparedSQL(
 _ACTOR = PreparedSQL(
     "SELECT s.id AS session, s.secret, s.seen, s.expires, m.id, m.name, m.handle, m.email, m.role, m.state,"
     " m.language, m.time_zone, m.theme, m.shortcuts, m.version,"
-    " EXISTS (SELECT 1 FROM member_group_member g WHERE g.member = m.id) AS grouped"
+    " EXISTS (SELECT 1 FROM member_group_member g WHERE g.member = m.id) AS grouped,"
+    " (SELECT value FROM site_counter WHERE name = 'standing') AS standing"
     " FROM session s JOIN member m ON m.id = s.member WHERE s.token_hash = :token_hash",
     short=True,
 )
@@ -107,6 +108,7 @@ async def actor_of(token: str) -> Actor | None:
         theme=row["theme"],
         shortcuts=row["shortcuts"],
         version=row["version"],
+        standing=row["standing"],
         groups=groups,
         via="session",
         session=row["session"],

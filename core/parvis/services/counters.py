@@ -11,7 +11,7 @@ from parvis.site import current
 
 
 class SiteCounter(Table, tablename="site_counter"):
-    """A number that only grows: `plugins`, `settings`, `cards`; who keeps something compares it."""
+    """A number that only grows: `plugins`, `settings`, `cards`, `standing`; who keeps something compares it."""
 
     id = BigSerial(primary_key=True)
     name = Text(unique=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from parvis.data import PreparedSQL
 from parvis.errors import NotFound
 from parvis.people.history import Moved
 from parvis.people.names import fold
+from parvis.people.standing import by_standing
 from parvis.spaces.tables import SPACE_COLUMNS, VISIBLE_SPACE, MySpace, SpaceRow
 
 if TYPE_CHECKING:
@@ -57,12 +60,14 @@ def _knows(actor: Actor) -> dict[str, Any]:
 
 async def my_spaces(actor: Actor) -> list[MySpace]:
     """Return the spaces the actor belongs to, by name; one short read a request, each page's side bar."""
-    mine: list[MySpace] | None = actor.memo.get("spaces")
-    if mine is None:
-        rows = await _MINE(reader=actor.member) if actor.member is not None else []
-        mine = sorted((MySpace(**row) for row in rows), key=lambda space: (fold(space.name), space.id))
-        actor.memo["spaces"] = mine
-    return mine
+    if actor.member is None:
+        return []
+
+    async def find() -> list[MySpace]:
+        rows = await _MINE(reader=actor.member)
+        return sorted((MySpace(**row) for row in rows), key=lambda space: (fold(space.name), space.id))
+
+    return await by_standing(actor, "spaces", find)
 
 
 async def my_roles(actor: Actor) -> dict[int, str]:
@@ -78,6 +83,8 @@ def forget_roles(actor: Actor) -> None:
     """Forget what was computed for this actor about spaces, after a change of membership in this request."""
     for key in ("spaces", "space_roles", "audiences", "reading"):
         actor.memo.pop(key, None)
+    # The counter that came with this actor's session is that of before.
+    msgspec.structs.force_setattr(actor, "standing", None)
 
 
 async def visible_spaces(actor: Actor) -> list[SpaceRow]:

@@ -1,6 +1,6 @@
 """Pages over HTTP: requests, rendering, cards and the pages of the core."""
 
-from parvis.web.cards import render_cards
+from parvis.web.cards import joined_cards, render_cards
 from parvis.web.file_pages import receive_upload
 from parvis.web.rendering import SlotPage, fragment, page, redirect, url
 from parvis.web.request import Form, Request
@@ -10,6 +10,7 @@ __all__ = (
     "Request",
     "SlotPage",
     "fragment",
+    "joined_cards",
     "page",
     "receive_upload",
     "redirect",

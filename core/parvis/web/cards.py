@@ -16,9 +16,9 @@ from parvis.content.access import readable_contents
 from parvis.content.files import files_of
 from parvis.content.tables import ContentKey, ContentRow
 from parvis.people.cards import person_cards
+from parvis.services.kept import Kept
 from parvis.site import current
 from parvis.spaces.cards import space_cards
-from parvis.web.kept import Kept
 from parvis.web.rendering import renderer
 from parvis.web.request import Request
 
@@ -77,6 +77,12 @@ async def render_cards(request: Request, rows: Sequence[ContentRow | ContentKey]
     rows = [row for row in rows if row.id in found]
     filled = await _fill(request, rows, found)
     return [_join(found[row.id], row.id, filled) for row in rows]
+
+
+async def joined_cards(request: Request, rows: Sequence[ContentRow | ContentKey]) -> Markup:
+    """Return the cards of a list in one piece."""
+    # They are safe already: joining them as Markup would escape each again.
+    return Markup("".join(await render_cards(request, rows)))
 
 
 async def _whole(request: Request, rows: Sequence[ContentRow | ContentKey]) -> list[ContentRow]:

@@ -10,11 +10,11 @@ from litestar import Response
 from litestar.response import Redirect
 from markupsafe import Markup
 
+from parvis.services.kept import Kept
 from parvis.services.secrets import mask
 from parvis.site import current
 from parvis.web.environment import Renderer
 from parvis.web.flash import flash_cookie
-from parvis.web.kept import Kept
 from parvis.web.request import Request
 from parvis.web.shell import shell_context
 
@@ -126,17 +126,16 @@ async def page(
     """
     base = await base_context(request)
     filled = await load_slots(request, slots, context) if slots else {}
-    full = {**base, **context, "partial": False}
     if frame is None or base["flash"] is not None or status != 200:
-        full["slots"] = filled
+        full = {**base, **context, "partial": False, "slots": filled}
         return _answer(request, renderer().render(template, full).encode(), status)
     empty = tuple(slot for slot in slots if not filled[slot])
     key = (template, base["shell_key"], frame, empty, renderer().static.build)
     frames = _frames()
     pieces = frames.get(key)
     if pieces is None:
-        full["csrf"] = f"{_MARK}csrf{_MARK}"
-        full["slots"] = {slot: Markup("" if slot in empty else f"{_MARK}{slot}{_MARK}") for slot in slots}
+        marks = {slot: Markup("" if slot in empty else f"{_MARK}{slot}{_MARK}") for slot in slots}
+        full = {**base, **context, "partial": False, "slots": marks, "csrf": f"{_MARK}csrf{_MARK}"}
         text = renderer().render(template, full)
         # Odd pieces are names: user text holds no NUL, it is taken out where forms are read.
         pieces = [part if index % 2 else part.encode() for index, part in enumerate(text.split(_MARK))]

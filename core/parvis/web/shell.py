@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from parvis.people.cards import person_cards
 from parvis.services.counters import members_count
+from parvis.services.kept import Kept
 from parvis.site import current
 from parvis.spaces.access import my_spaces
 from parvis.spaces.decide import allowed
-from parvis.web.kept import Kept
 
 if TYPE_CHECKING:
     from parvis.declarations import NavItem

@@ -6,13 +6,12 @@ from typing import Any
 
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
-from markupsafe import Markup
 from parvis.content import Before, access_content, feed_keys, pinned
 from parvis.errors import Conflict, Invalid, NotFound
 from parvis.services.i18n import gettext as _
 from parvis.services.markup import current_markup
 from parvis.spaces import access_space, is_readable
-from parvis.web import Request, fragment, page, redirect, render_cards, url
+from parvis.web import Request, fragment, joined_cards, page, redirect, render_cards, url
 
 from parvis_feeds import forms
 from parvis_feeds.actions import TYPE, rewrite_post, write_post
@@ -40,7 +39,7 @@ async def feed_context(request: Request, space: Any | None = None) -> dict[str, 
     place = str(found.next) if found.next else None
     return {
         "space": space,
-        "cards": Markup("").join(await render_cards(request, rows)),
+        "cards": await joined_cards(request, rows),
         "show": show,
         "first": before is None,
         "base": base,

@@ -25,8 +25,11 @@ async def forwards(schema: Schema) -> None:
     await files(schema)
     await services(schema)
     await schema.execute("insert into audience (kind, key, space) values ('everyone', 'everyone', null)")
-    for name in ("plugins", "settings", "cards"):
+    for name in ("plugins", "settings", "cards", "standing"):
         await schema.execute(f"insert into site_counter (name, value) values ('{name}', 1)")  # noqa: S608
+    # What a reader may see follows from these; whoever writes them, what was kept about readers ends.
+    for table in ("space", "space_member", "member_group_member", "audience", "audience_part"):
+        await schema.count_changes(table, "standing")
 
 
 async def people(schema: Schema) -> None:
