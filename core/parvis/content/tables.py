@@ -154,19 +154,27 @@ class ContentKey(msgspec.Struct, frozen=True):
     """What a list needs of a content whose card is kept: which one it is, and in which version."""
 
     id: int
-    type: str
-    space: int | None
-    author: int
     version: int
     touched: int
-    state: str
     is_pinned: bool
-    published: datetime | None
+    published_text: str
+
+    state = "published"
+
+    @property
+    def published(self) -> datetime:
+        """When it was published; read from text, since a list needs it of its last row alone."""
+        return datetime.fromisoformat(self.published_text)
 
 
-KEY_COLUMNS = (
-    "content.id, content.type, content.space, content.author, content.version, content.touched, content.state,"
-    " content.pinned IS NOT NULL, content.published"
+KEY_COLUMNS = ", ".join(
+    (
+        "content.id",
+        "content.version",
+        "content.touched",
+        "content.pinned IS NOT NULL",
+        "CAST(content.published AS text)",
+    )
 )
 """The columns of ContentKey."""
 

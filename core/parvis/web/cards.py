@@ -19,6 +19,7 @@ from parvis.people.cards import person_cards
 from parvis.services.kept import Kept
 from parvis.site import current
 from parvis.spaces.cards import space_cards
+from parvis.web.bulk import Bulk
 from parvis.web.rendering import renderer
 from parvis.web.request import Request
 
@@ -32,9 +33,8 @@ _HOLE = re.compile(r"<!--hole:([a-z.]+)-->")
 class Card:
     """A rendered card: the text between its holes, and the slot of each hole."""
 
-    parts: tuple[str, ...]
+    parts: tuple[bytes, ...]
     holes: tuple[str, ...]
-    html: Markup | None
     size: int
 
 
@@ -51,6 +51,15 @@ async def render_cards(request: Request, rows: Sequence[ContentRow | ContentKey]
 
     Rows of a type whose plugin is not enabled show a neutral placeholder.
     """
+    return [Markup(card.decode()) for card in await _cards(request, rows)]
+
+
+async def joined_cards(request: Request, rows: Sequence[ContentRow | ContentKey]) -> Bulk:
+    """Return the cards of a list in one piece, for the template's `cards`."""
+    return Bulk("cards", b"\n".join(await _cards(request, rows)))
+
+
+async def _cards(request: Request, rows: Sequence[ContentRow | ContentKey]) -> list[bytes]:
     site = current()
     epoch = (
         request.language,
@@ -79,12 +88,6 @@ async def render_cards(request: Request, rows: Sequence[ContentRow | ContentKey]
     return [_join(found[row.id], row.id, filled) for row in rows]
 
 
-async def joined_cards(request: Request, rows: Sequence[ContentRow | ContentKey]) -> Markup:
-    """Return the cards of a list in one piece."""
-    # They are safe already: joining them as Markup would escape each again.
-    return Markup("".join(await render_cards(request, rows)))
-
-
 async def _whole(request: Request, rows: Sequence[ContentRow | ContentKey]) -> list[ContentRow]:
     """Return the whole rows of those whose card is not kept; what went away meanwhile is left out."""
     if all(isinstance(row, ContentRow) for row in rows):
@@ -93,14 +96,14 @@ async def _whole(request: Request, rows: Sequence[ContentRow | ContentKey]) -> l
     return [found[row.id] for row in rows if row.id in found]
 
 
-def _join(card: Card, content: int, filled: Mapping[str, Mapping[int, str]]) -> Markup:
-    if card.html is not None:
-        return card.html
+def _join(card: Card, content: int, filled: Mapping[str, Mapping[int, str]]) -> bytes:
+    if not card.holes:
+        return card.parts[0]
     text = [card.parts[0]]
     for slot, part in zip(card.holes, card.parts[1:], strict=True):
-        text.append(filled.get(slot, {}).get(content, ""))
+        text.append(filled.get(slot, {}).get(content, "").encode())
         text.append(part)
-    return Markup("".join(text))
+    return b"".join(text)
 
 
 async def _render(request: Request, rows: Sequence[ContentRow]) -> list[Card]:
@@ -153,8 +156,8 @@ def _card(request: Request, row: ContentRow, body: Any, shared: Mapping[str, Any
     )
     text = renderer().render(template, context)
     pieces = _HOLE.split(text)
-    holes = tuple(pieces[1::2])
-    return Card(tuple(pieces[::2]), holes, None if holes else Markup(text), 2 * len(text) + 200)
+    parts = tuple(part.encode() for part in pieces[::2])
+    return Card(parts, tuple(pieces[1::2]), sum(map(len, parts)) + 200)
 
 
 def _hole(slot: str) -> Markup:

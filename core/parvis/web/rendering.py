@@ -13,6 +13,7 @@ from markupsafe import Markup
 from parvis.services.kept import Kept
 from parvis.services.secrets import mask
 from parvis.site import current
+from parvis.web.bulk import MARK, Bulk, put_together
 from parvis.web.environment import Renderer
 from parvis.web.flash import flash_cookie
 from parvis.web.request import Request
@@ -59,46 +60,46 @@ async def base_context(request: Request) -> dict[str, Any]:
     return found
 
 
-async def load_slots(request: Request, slots: Sequence[str], subject: Mapping[str, Any]) -> dict[str, Markup]:
+async def load_slots(request: Request, slots: Sequence[str], subject: Mapping[str, Any]) -> dict[str, Bulk]:
     """Load and render every fragment of these page slots; one that fails is left out and counted."""
     fragments = current().plugins.fragments
     page_of = SlotPage(request, subject)
     base = await base_context(request)
-    filled: dict[str, Markup] = {}
+    filled: dict[str, Bulk] = {}
     for slot in slots:
         # One after the other: tasks would cost more than the short reads they could overlap.
         parts = [await _load_one(declared, page_of, base) for declared in fragments.get(slot, ())]
-        filled[slot] = Markup("".join([part for part in parts if part is not None]))
+        filled[slot] = Bulk(slot, b"".join(parts))
     return filled
 
 
-async def _load_one(declared: Any, page_of: SlotPage, base: Mapping[str, Any]) -> str | None:
+async def _load_one(declared: Any, page_of: SlotPage, base: Mapping[str, Any]) -> bytes:
     fragment_: Fragment = declared.value
 
-    async def build() -> str | None:
+    async def build() -> bytes:
         key: Any = await fragment_.keep(page_of) if fragment_.keep is not None else None
         if key is not None:
             key = (fragment_.template, base["shell_key"], key)
             if (kept := _frames().get(key)) is not None:
-                stored: str = kept[0]
+                stored: bytes = kept[0]
                 return stored
         context = await fragment_.load(page_of) if fragment_.load is not None else {}
-        text = None
+        body = b""
         if context is not None:
-            text = renderer().render(fragment_.template, {**base, **page_of.subject, **context})
+            full = {**base, **page_of.subject, **context}
+            body = put_together(renderer().render(fragment_.template, full), full)
         if key is not None:
-            _frames().put(key, [text or ""], 2 * len(text or "") + 500)
-        return text
+            _frames().put(key, [body], len(body) + 500)
+        return body
 
     what = f"fragment {fragment_.slot}"
     answer = await current().plugins.call(declared.plugin, what, build, limit=None)
-    text: str | None = None if answer.failed else answer.value
-    return text
+    body: bytes = b"" if answer.failed else answer.value
+    return body
 
 
 FRAMES_BYTES = 16 * 1024 * 1024
 """How much memory the kept frames of one process take at most."""
-_MARK = "\x00"
 
 
 def _frames() -> Kept[list[Any]]:
@@ -128,20 +129,21 @@ async def page(
     filled = await load_slots(request, slots, context) if slots else {}
     if frame is None or base["flash"] is not None or status != 200:
         full = {**base, **context, "partial": False, "slots": filled}
-        return _answer(request, renderer().render(template, full).encode(), status)
+        return _answer(request, put_together(renderer().render(template, full), full), status)
     empty = tuple(slot for slot in slots if not filled[slot])
     key = (template, base["shell_key"], frame, empty, renderer().static.build)
     frames = _frames()
     pieces = frames.get(key)
     if pieces is None:
-        marks = {slot: Markup("" if slot in empty else f"{_MARK}{slot}{_MARK}") for slot in slots}
-        full = {**base, **context, "partial": False, "slots": marks, "csrf": f"{_MARK}csrf{_MARK}"}
+        csrf = Markup(f"{MARK}csrf{MARK}")
+        full = {**base, **context, "partial": False, "slots": filled, "csrf": csrf}
         text = renderer().render(template, full)
-        # Odd pieces are names: user text holds no NUL, it is taken out where forms are read.
-        pieces = [part if index % 2 else part.encode() for index, part in enumerate(text.split(_MARK))]
+        # Odd pieces are names of places.
+        pieces = [part if index % 2 else part.encode() for index, part in enumerate(text.split(MARK))]
         frames.put(key, pieces, len(text) + 500)
-    values = {"csrf": base["csrf"], **filled}
-    body = b"".join([values[part].encode() if index % 2 else part for index, part in enumerate(pieces)])
+    values = {slot: bulk.body for slot, bulk in filled.items()}
+    values["csrf"] = base["csrf"].encode()
+    body = b"".join([values[part] if index % 2 else part for index, part in enumerate(pieces)])
     return _answer(request, body, status)
 
 
@@ -150,10 +152,11 @@ async def fragment(
 ) -> Response[bytes]:
     """Answer with one part of a page, as htmx swaps it; `toast` is announced in the status region."""
     base = await base_context(request)
-    text = renderer().render(template, {**base, "slots": {}, **context, "partial": True})
+    full = {**base, "slots": {}, **context, "partial": True}
+    text = renderer().render(template, full)
     if toast:
         text += renderer().render("parvis/ui/_toast_partial.html", {**base, "text": toast, "action": None})
-    return _answer(request, text.encode(), status)
+    return _answer(request, put_together(text, full), status)
 
 
 def _answer(request: Request, body: bytes, status: int) -> Response[bytes]:
