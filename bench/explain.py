@@ -27,22 +27,29 @@ async def report(config: Config) -> None:
 async def _queries_of_home(app: Any, token: str) -> list[tuple[str, Any]]:
     engine = bound_engine()
     asked: list[tuple[str, Any]] = []
-    plain = engine.fetch
+    plain, plain_tuples = engine.fetch, engine.fetch_tuples
 
     async def noting(sql: str, args: Any, **kwargs: Any) -> Any:
         asked.append((sql, args))
         return await plain(sql, args, **kwargs)
+
+    async def noting_tuples(sql: str, args: Any, **kwargs: Any) -> Any:
+        engine.fetch = plain  # type: ignore[method-assign]
+        asked.append((sql, args))
+        found = await plain_tuples(sql, args, **kwargs)
+        engine.fetch = noting  # type: ignore[method-assign]
+        return found
 
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://localhost", cookies={"parvis_session": token}
     ) as http:
         await http.get("/")
-        engine.fetch = noting  # type: ignore[method-assign]
+        engine.fetch, engine.fetch_tuples = noting, noting_tuples  # type: ignore[method-assign]
         try:
             answer = await http.get("/")
         finally:
-            engine.fetch = plain  # type: ignore[method-assign]
+            engine.fetch, engine.fetch_tuples = plain, plain_tuples  # type: ignore[method-assign]
     answer.raise_for_status()
     return asked
 

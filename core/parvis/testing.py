@@ -366,16 +366,27 @@ def engine_calls(instance: Site) -> Callable[[], Any]:
     @contextmanager
     def noting() -> Iterator[list[str]]:
         engine: Any = instance.engine
-        plain, calls = engine.fetch, []
+        calls: list[str] = []
+        within = False
 
-        async def fetch(sql: str, args: Any, **kwargs: Any) -> Any:
-            calls.append(sql)
-            return await plain(sql, args, **kwargs)
+        def noted(plain: Any) -> Any:
+            async def run(sql: str, args: Any, **kwargs: Any) -> Any:
+                nonlocal within
+                if within:  # one way of asking may go through the other
+                    return await plain(sql, args, **kwargs)
+                calls.append(sql)
+                within = True
+                try:
+                    return await plain(sql, args, **kwargs)
+                finally:
+                    within = False
 
-        engine.fetch = fetch
+            return run
+
+        engine.fetch, engine.fetch_tuples = noted(engine.fetch), noted(engine.fetch_tuples)
         try:
             yield calls
         finally:
-            del engine.fetch
+            del engine.fetch, engine.fetch_tuples
 
     return noting

@@ -15,7 +15,7 @@ from parvis.content.audiences import EVERYONE, audience_of_set, audience_of_spac
 from parvis.content.counts import bump, touch
 from parvis.content.events import emit
 from parvis.content.files import StoredFile, access_file, drop_file, files_of, own_files, receive_file
-from parvis.content.lists import Before, Page, feed, feed_keys, pinned
+from parvis.content.lists import Before, Page, feed, feed_keys
 from parvis.content.tables import ContentKey, ContentRow
 from parvis.spaces.decide import allowed, decide, demand
 
@@ -46,7 +46,6 @@ __all__ = (
     "may",
     "own_files",
     "pin",
-    "pinned",
     "publish",
     "readable_contents",
     "receive_file",

@@ -159,6 +159,11 @@ class ReadQuery:
         query = await self._bound(actor, params)
         return [ContentRow(*row) for row in await query.tuples(**params)]
 
+    async def tuples(self, actor: Actor, **params: Any) -> list[tuple[Any, ...]]:
+        """Run the query and return plain tuples, as the database gives them."""
+        query = await self._bound(actor, params)
+        return await query.tuples(**params)
+
     async def keys(self, actor: Actor, **params: Any) -> list[ContentKey]:
         """Run a query that selects exactly `{keys}` and return ContentKeys."""
         query = await self._bound(actor, params)

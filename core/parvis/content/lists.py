@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -47,6 +47,8 @@ class Page(Generic[T]):
 
     rows: list[T]
     next: Before | None
+    top: list[T] = field(default_factory=list)
+    """What is pinned above the newest; it is not among `rows` again."""
 
 
 def _feed(where: str) -> dict[str, ReadQuery]:
@@ -69,16 +71,25 @@ _AUTHOR = _feed("content.author = :author AND")
 _TYPE = _feed("content.type = :type AND")
 _SPACE_TYPE = _feed("content.space = :space AND content.type = :type AND")
 _MINE = _feed("content.space IN (SELECT space FROM space_member WHERE member = :member) AND")
-_PINNED = ReadQuery(
-    "SELECT {keys} FROM content WHERE content.pinned IS NOT NULL AND content.space = :space "
-    "AND {visible} ORDER BY content.pinned DESC LIMIT :limit",
-    short=True,
-)
-_PINNED_HOME = ReadQuery(
-    "SELECT {keys} FROM content WHERE content.pinned IS NOT NULL AND content.space IS NULL "
-    "AND {visible} ORDER BY content.pinned DESC LIMIT :limit",
-    short=True,
-)
+PINNED = 3
+"""How many pinned contents stand above a feed at most."""
+
+
+def _front(pinned_where: str, where: str) -> ReadQuery:
+    # One query for both parts of a first page; their order is made afterwards, since UNION promises none.
+    return ReadQuery(
+        "SELECT * FROM (SELECT {keys}, 1 AS top FROM content WHERE content.pinned IS NOT NULL"  # noqa: S608
+        f" AND {pinned_where} AND {{visible}} ORDER BY content.pinned DESC LIMIT :pinned) pinned"
+        " UNION ALL "
+        "SELECT * FROM (SELECT {keys}, 0 AS top FROM content WHERE content.root IS NULL AND content.listed"
+        f" AND content.state = 'published' AND {where} {{visible}}"
+        " ORDER BY content.published DESC, content.id DESC LIMIT :limit) newest",
+        short=True,
+    )
+
+
+_FRONT_HOME = _front("content.space IS NULL", "")
+_FRONT_SPACE = _front("content.space = :space", "content.space = :space AND")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +105,11 @@ class Stretch:
     mine: bool = False
     before: Before | None = None
     limit: int = PAGE
+
+    @property
+    def is_front(self) -> bool:
+        """Whether this is the top of home or of a space, with nothing left out."""
+        return self.before is None and self.author is None and self.type is None and not self.mine
 
     def query(self, actor: Actor) -> tuple[dict[str, ReadQuery], dict[str, Any]]:
         """Return the query of this list, by what it selects, and what binds it."""
@@ -123,10 +139,38 @@ async def feed(actor: Actor, **stretch: Any) -> Page[ContentRow]:
 
 
 async def feed_keys(actor: Actor, **stretch: Any) -> Page[ContentKey]:
-    """Return the same as `feed`, only what finds the kept cards: the quicker way to show a list."""
+    """Return the same as `feed`, only what finds the kept cards: the quicker way to show a list.
+
+    The first stretch of home and of a space comes with what is pinned there.
+    """
     wanted = Stretch(**stretch)
+    if wanted.is_front:
+        return await _front_keys(actor, wanted)
     queries, bound = wanted.query(actor)
     return _page(await queries["{keys}"].keys(actor, **bound), wanted.limit)
+
+
+async def _front_keys(actor: Actor, wanted: Stretch) -> Page[ContentKey]:
+    # Up to `PINNED` of the newest may be pinned themselves and are left out below.
+    bound: dict[str, Any] = {"pinned": PINNED, "limit": wanted.limit + 1 + PINNED}
+    if wanted.space is None:
+        rows = await _FRONT_HOME.tuples(actor, **bound)
+    else:
+        rows = await _FRONT_SPACE.tuples(actor, space=wanted.space, **bound)
+    top: list[ContentKey] = []
+    newest: list[ContentKey] = []
+    for *columns, is_top in rows:
+        (top if is_top else newest).append(ContentKey(*columns))
+    above = {row.id for row in top}
+    page = _page(
+        sorted((row for row in newest if row.id not in above), key=_moment, reverse=True), wanted.limit
+    )
+    return replace(page, top=sorted(top, key=_moment, reverse=True))
+
+
+def _moment(row: ContentKey) -> tuple[str, int]:
+    # Both engines write moments in UTC, in a form whose order is that of time.
+    return row.published_text, row.id
 
 
 def _page(rows: list[T], limit: int) -> Page[T]:
@@ -135,10 +179,3 @@ def _page(rows: list[T], limit: int) -> Page[T]:
     if len(rows) > limit and shown[-1].published is not None:
         rest = Before(shown[-1].published, shown[-1].id)
     return Page(shown, rest)
-
-
-async def pinned(actor: Actor, space: int | None, *, limit: int = 3) -> list[ContentKey]:
-    """Return what is pinned at the top of a space, or of home for None."""
-    if space is None:
-        return await _PINNED_HOME.keys(actor, limit=limit)
-    return await _PINNED.keys(actor, space=space, limit=limit)

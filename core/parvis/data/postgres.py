@@ -1,4 +1,4 @@
-"""PostgreSQL behind Piccolo's tables: one asyncpg pool whose connections always come back clean."""
+"""PostgreSQL behind Piccolo's tables: one asyncpg pool, lent from hand to hand."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ import asyncpg
 from piccolo.engine.postgres import PostgresEngine as PiccoloPostgresEngine
 from piccolo.querystring import QueryString
 
+from parvis.data.lending import Lending
 from parvis.data.transactions import Transaction
 from parvis.errors import DatabaseUnavailable
 
-
-class _PostgresConnection(asyncpg.Connection):  # type: ignore[misc]
-    """A pooled connection that sends nothing when it is given back.
-
-    Nothing here leaves session state behind: no SET without LOCAL, no session-level advisory lock on the pool.
-    """
-
-    def get_reset_query(self) -> str:
-        return ""
+# What asyncpg raises when the server is gone or does not let us in yet.
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+)
+STATEMENT_LIMIT = "60s"
+"""How long one statement may take; migrations take as long as they need."""
 
 
 class PostgresEngine(PiccoloPostgresEngine):
@@ -43,15 +46,13 @@ class PostgresEngine(PiccoloPostgresEngine):
                 dsn=self.url,
                 min_size=1,
                 max_size=self._size,
-                connection_class=_PostgresConnection,
                 statement_cache_size=512,
-                command_timeout=60,
+                # Told to the server: a timer of ours for each statement would cost more than most of them.
+                server_settings={"statement_timeout": STATEMENT_LIMIT, "TimeZone": "UTC"},
             )
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-            raise DatabaseUnavailable(
-                f"PostgreSQL at {_without_password(self.url)} does not answer: {error}",
-                remedy="Check that it runs and that database.url names host, user and database.",
-            ) from error
+        except (*_LOST, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise self._unavailable(error) from error
+        self._lending = Lending(self.pool, self._size)
         self.loop = asyncio.get_running_loop()
         self.started = True
 
@@ -59,6 +60,7 @@ class PostgresEngine(PiccoloPostgresEngine):
         """Close the pool."""
         if self.started and self.pool is not None:
             self.started = False
+            await self._lending.close()
             await self.pool.close()
             self.pool = None
 
@@ -66,15 +68,26 @@ class PostgresEngine(PiccoloPostgresEngine):
         """Return a transaction of ours; Piccolo's own leaks its connection when COMMIT fails."""
         return Transaction(self)
 
+    def _unavailable(self, error: BaseException) -> DatabaseUnavailable:
+        return DatabaseUnavailable(
+            f"PostgreSQL at {_without_password(self.url)} does not answer: {error}",
+            remedy="Check that it runs and that database.url names host, user and database.",
+        )
+
     async def acquire(self) -> Any:
-        """Take a connection of the pool."""
+        """Take a connection; DatabaseUnavailable when the server is gone."""
         if self.pool is None:
             raise DatabaseUnavailable("The database is closed.")
-        return await self.pool.acquire()
+        try:
+            return await self._lending.acquire()
+        except (*_LOST, asyncpg.InterfaceError) as error:
+            raise self._unavailable(error) from error
 
     async def begin(self, connection: Any, *, keys: bool = True) -> None:
-        """Begin on this connection; foreign keys are always enforced here."""
-        await connection.execute("BEGIN")
+        """Begin on this connection; without `keys`, as migrations do, statements may take as long as they need."""
+        await self._run(connection, "BEGIN", ())
+        if not keys:
+            await connection.execute("SET LOCAL statement_timeout = 0")
 
     def begin_now(self, connection: Any) -> bool:
         """Always False: a server is always waited for."""
@@ -86,36 +99,50 @@ class PostgresEngine(PiccoloPostgresEngine):
 
     async def commit(self, connection: Any) -> None:
         """Commit on this connection."""
-        await connection.execute("COMMIT")
+        await self._run(connection, "COMMIT", ())
 
     async def release(self, connection: Any) -> None:
         """Roll back what is still open and give the connection back, whatever state it is in."""
         try:
             if not connection.is_closed() and connection.is_in_transaction():
                 await connection.execute("ROLLBACK")
+        except _LOST:
+            connection.terminate()
         finally:
-            if self.pool is not None:
-                await self.pool.release(connection)
+            await self._lending.release(connection)
 
-    async def fetch(self, sql: str, args: Sequence[Any], *, short: bool = False) -> list[dict[str, Any]]:
-        """Run one statement in the task's transaction, or on a connection of the pool."""
+    async def _run(self, connection: Any, sql: str, args: Sequence[Any]) -> Any:
+        try:
+            return await connection.fetch(sql, *args)
+        except _LOST as error:
+            raise self._unavailable(error) from error
+        except asyncpg.InterfaceError as error:
+            # Also raised for arguments of the wrong kind, which are no matter of the server.
+            if connection.is_closed():
+                raise self._unavailable(error) from error
+            raise
+
+    async def _records(self, sql: str, args: Sequence[Any]) -> Sequence[Any]:
         current = Transaction.of_task(self)
         if current is not None:
-            return [dict(row) for row in await current.connection.fetch(sql, *args)]
-        if self.pool is None:
-            raise DatabaseUnavailable("The database is closed.")
-        return [dict(row) for row in await self.pool.fetch(sql, *args)]
+            found: Sequence[Any] = await self._run(current.connection, sql, args)
+            return found
+        connection = await self.acquire()
+        try:
+            found = await self._run(connection, sql, args)
+        finally:
+            await self._lending.release(connection)
+        return found
+
+    async def fetch(self, sql: str, args: Sequence[Any], *, short: bool = False) -> list[dict[str, Any]]:
+        """Run one statement in the task's transaction, or on a connection of its own."""
+        return [dict(row) for row in await self._records(sql, args)]
 
     async def fetch_tuples(
         self, sql: str, args: Sequence[Any], *, short: bool = False
     ) -> list[tuple[Any, ...]]:
         """Run a read and return its rows as tuples."""
-        current = Transaction.of_task(self)
-        if current is not None:
-            return [tuple(row) for row in await current.connection.fetch(sql, *args)]
-        if self.pool is None:
-            raise DatabaseUnavailable("The database is closed.")
-        return [tuple(row) for row in await self.pool.fetch(sql, *args)]
+        return [tuple(row) for row in await self._records(sql, args)]
 
     async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any:
         """Run a Piccolo query; outside a transaction always on the pool."""

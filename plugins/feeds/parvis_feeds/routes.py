@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
-from parvis.content import Before, access_content, feed_keys, pinned
+from parvis.content import Before, access_content, feed_keys
 from parvis.errors import Conflict, Invalid, NotFound
 from parvis.services.i18n import gettext as _
 from parvis.services.markup import current_markup
@@ -31,9 +31,7 @@ async def feed_context(request: Request, space: Any | None = None) -> dict[str, 
         type=show if "." in show else None,
         before=before,
     )
-    top = await pinned(request.actor, space.id if space is not None else None) if before is None else []
-    above = {row.id for row in top}
-    rows = [*top, *(row for row in found.rows if row.id not in above)]
+    rows = [*found.top, *found.rows]
     base = f"/spaces/{space.slug}" if space is not None else "/"
     asked = {"space": space.slug if space is not None else None, "show": None if show == ALL else show}
     place = str(found.next) if found.next else None

@@ -1,0 +1,73 @@
+"""Lends the connections of an asyncpg pool and keeps them warm.
+
+The pool's own way of giving a connection back takes as long as a keyed query: it resets and wraps it each time.
+Connections lent here leave no session state behind (no SET without LOCAL, no session lock), so they go from hand to
+hand as they are; the pool makes them, and buries those that broke.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+
+
+class Lending:
+    """Up to `size` connections of a pool; whoever finds none free waits for the next one given back."""
+
+    def __init__(self, pool: Any, size: int) -> None:
+        self._pool = pool
+        self._size = size
+        self._held = 0
+        self._free: list[Any] = []
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def acquire(self) -> Any:
+        """Return a connection: the one used last, else a new one, else the next given back."""
+        while True:
+            while self._free:
+                connection = self._free.pop()
+                if not connection.is_closed():
+                    return connection
+                await self._bury(connection)
+            if self._held < self._size:
+                self._held += 1
+                try:
+                    return await self._pool.acquire()
+                except BaseException:
+                    self._held -= 1
+                    self._wake()
+                    raise
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if waiter.done() and not waiter.cancelled():
+                    self._wake()  # the turn that came too late for this task is another's
+                raise
+
+    async def release(self, connection: Any) -> None:
+        """Take a connection back; a broken one makes room for a new one."""
+        if connection.is_closed():
+            await self._bury(connection)
+        else:
+            self._free.append(connection)
+            self._wake()
+
+    async def _bury(self, connection: Any) -> None:
+        self._held -= 1
+        self._wake()
+        await self._pool.release(connection)
+
+    def _wake(self) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    async def close(self) -> None:
+        """Give everything back to the pool."""
+        while self._free:
+            await self._pool.release(self._free.pop())
