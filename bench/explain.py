@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -59,5 +60,14 @@ async def _plan(sql: str, args: Any) -> list[str]:
     if engine.dialect == "sqlite":
         rows = await engine.fetch("EXPLAIN QUERY PLAN " + sql, args)
         return [row["detail"] for row in rows]
-    rows = await engine.fetch("EXPLAIN " + sql, args)
-    return [row["QUERY PLAN"] for row in rows][:12]
+    # The plan that prepared statements keep, whatever the values.
+    await engine.fetch("PREPARE bench_plan AS " + sql, ())
+    rows = await engine.fetch(f"EXPLAIN EXECUTE bench_plan ({', '.join(_literal(arg) for arg in args)})", ())
+    await engine.fetch("DEALLOCATE bench_plan", ())
+    return [row["QUERY PLAN"] for row in rows if "Filter" not in row["QUERY PLAN"]]
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, list):
+        return "'{" + ",".join(str(item) for item in value) + "}'"
+    return f"'{value}'" if isinstance(value, str | datetime) else str(value)

@@ -82,7 +82,7 @@ def _front(pinned_where: str, where: str) -> ReadQuery:
         f" AND {pinned_where} AND {{visible}} ORDER BY content.pinned DESC LIMIT :pinned) pinned"
         " UNION ALL "
         "SELECT * FROM (SELECT {keys}, 0 AS top FROM content WHERE content.root IS NULL AND content.listed"
-        f" AND content.state = 'published' AND {where} {{visible}}"
+        f" AND content.state = 'published' AND content.published < :before AND {where} {{visible}}"
         " ORDER BY content.published DESC, content.id DESC LIMIT :limit) newest",
         short=True,
     )
@@ -152,7 +152,7 @@ async def feed_keys(actor: Actor, **stretch: Any) -> Page[ContentKey]:
 
 async def _front_keys(actor: Actor, wanted: Stretch) -> Page[ContentKey]:
     # Up to `PINNED` of the newest may be pinned themselves and are left out below.
-    bound: dict[str, Any] = {"pinned": PINNED, "limit": wanted.limit + 1 + PINNED}
+    bound: dict[str, Any] = {"pinned": PINNED, "limit": wanted.limit + 1 + PINNED, "before": _LAST}
     if wanted.space is None:
         rows = await _FRONT_HOME.tuples(actor, **bound)
     else:

@@ -24,8 +24,14 @@ _LOST = (
     asyncpg.TooManyConnectionsError,
     asyncpg.AdminShutdownError,
 )
-STATEMENT_LIMIT = "60s"
-"""How long one statement may take; migrations take as long as they need."""
+_SESSION = {
+    # How long one statement may take; migrations take as long as they need. A timer of ours for each statement
+    # would cost more than most of them.
+    "statement_timeout": "60s",
+    # Left alone, PostgreSQL plans a query with a list of audiences anew each time, which takes longer than the query.
+    "plan_cache_mode": "force_generic_plan",
+    "TimeZone": "UTC",
+}
 
 
 class PostgresEngine(PiccoloPostgresEngine):
@@ -47,8 +53,7 @@ class PostgresEngine(PiccoloPostgresEngine):
                 min_size=1,
                 max_size=self._size,
                 statement_cache_size=512,
-                # Told to the server: a timer of ours for each statement would cost more than most of them.
-                server_settings={"statement_timeout": STATEMENT_LIMIT, "TimeZone": "UTC"},
+                server_settings=_SESSION,
             )
         except (*_LOST, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise self._unavailable(error) from error

@@ -205,6 +205,9 @@ async def content(schema: Schema) -> None:
         "content_pinned", "content", ["space", "pinned DESC"], where="pinned IS NOT NULL"
     )
     await schema.create_index(
+        "content_pinned_home", "content", ["pinned DESC"], where="pinned IS NOT NULL AND space IS NULL"
+    )
+    await schema.create_index(
         "content_waiting", "content", ["state", "last_activity"], where="state <> 'published'"
     )
     await schema.create_index(
