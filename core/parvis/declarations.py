@@ -123,7 +123,9 @@ class NavItem:
 class Fragment:
     """A piece of page in a slot.
 
-    Page slots: `load(page)` returns the template's context or None to show nothing.
+    Page slots: `load(page)` returns the template's context or None to show nothing. `kept_as` in that context is a
+    tuple of everything the template shows beside the page's shell and its bulks (`parvis.web.Bulk`): what was
+    rendered for an equal one is used again.
     Card slots: `per="content"` is kept with the card and `load(rows)` returns contexts by content id;
     `per="reader"` fills a hole for one reader and `load(actor, rows)` does the same. Loads are batched.
     `keep(page)` of a page fragment names everything it shows beside the page's shell: its HTML is kept until that

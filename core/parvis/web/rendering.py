@@ -13,7 +13,7 @@ from markupsafe import Markup
 from parvis.services.kept import Kept
 from parvis.services.secrets import mask
 from parvis.site import current
-from parvis.web.bulk import MARK, Bulk, put_together
+from parvis.web.bulk import MARK, Bulk, filled, pieces_of, places_in, put_together
 from parvis.web.environment import Renderer
 from parvis.web.flash import flash_cookie
 from parvis.web.request import Request
@@ -65,12 +65,12 @@ async def load_slots(request: Request, slots: Sequence[str], subject: Mapping[st
     fragments = current().plugins.fragments
     page_of = SlotPage(request, subject)
     base = await base_context(request)
-    filled: dict[str, Bulk] = {}
+    found: dict[str, Bulk] = {}
     for slot in slots:
         # One after the other: tasks would cost more than the short reads they could overlap.
         parts = [await _load_one(declared, page_of, base) for declared in fragments.get(slot, ())]
-        filled[slot] = Bulk(slot, b"".join(parts))
-    return filled
+        found[slot] = Bulk(slot, b"".join(parts))
+    return found
 
 
 async def _load_one(declared: Any, page_of: SlotPage, base: Mapping[str, Any]) -> bytes:
@@ -84,10 +84,7 @@ async def _load_one(declared: Any, page_of: SlotPage, base: Mapping[str, Any]) -
                 stored: bytes = kept[0]
                 return stored
         context = await fragment_.load(page_of) if fragment_.load is not None else {}
-        body = b""
-        if context is not None:
-            full = {**base, **page_of.subject, **context}
-            body = put_together(renderer().render(fragment_.template, full), full)
+        body = b"" if context is None else _body(fragment_.template, base, {**page_of.subject, **context})
         if key is not None:
             _frames().put(key, [body], len(body) + 500)
         return body
@@ -96,6 +93,21 @@ async def _load_one(declared: Any, page_of: SlotPage, base: Mapping[str, Any]) -
     answer = await current().plugins.call(declared.plugin, what, build, limit=None)
     body: bytes = b"" if answer.failed else answer.value
     return body
+
+
+def _body(template: str, base: Mapping[str, Any], context: dict[str, Any]) -> bytes:
+    """Render a fragment around its bulks, or fill what was rendered for the same `kept_as`."""
+    same = context.pop("kept_as", None)
+    if same is None:
+        full = {**base, **context}
+        return put_together(renderer().render(template, full), full)
+    key = (template, base["shell_key"], "around", same)
+    pieces = _frames().get(key)
+    if pieces is None:
+        text = renderer().render(template, {**base, **context})
+        pieces = pieces_of(text)
+        _frames().put(key, pieces, len(text) + 500)
+    return filled(pieces, places_in(context))
 
 
 FRAMES_BYTES = 16 * 1024 * 1024
@@ -126,25 +138,23 @@ async def page(
     template shows. Slots and the form token are never kept.
     """
     base = await base_context(request)
-    filled = await load_slots(request, slots, context) if slots else {}
+    slotted = await load_slots(request, slots, context) if slots else {}
     if frame is None or base["flash"] is not None or status != 200:
-        full = {**base, **context, "partial": False, "slots": filled}
+        full = {**base, **context, "partial": False, "slots": slotted}
         return _answer(request, put_together(renderer().render(template, full), full), status)
-    empty = tuple(slot for slot in slots if not filled[slot])
+    empty = tuple(slot for slot in slots if not slotted[slot])
     key = (template, base["shell_key"], frame, empty, renderer().static.build)
     frames = _frames()
     pieces = frames.get(key)
     if pieces is None:
         csrf = Markup(f"{MARK}csrf{MARK}")
-        full = {**base, **context, "partial": False, "slots": filled, "csrf": csrf}
+        full = {**base, **context, "partial": False, "slots": slotted, "csrf": csrf}
         text = renderer().render(template, full)
-        # Odd pieces are names of places.
-        pieces = [part if index % 2 else part.encode() for index, part in enumerate(text.split(MARK))]
+        pieces = pieces_of(text)
         frames.put(key, pieces, len(text) + 500)
-    values = {slot: bulk.body for slot, bulk in filled.items()}
-    values["csrf"] = base["csrf"].encode()
-    body = b"".join([values[part] if index % 2 else part for index, part in enumerate(pieces)])
-    return _answer(request, body, status)
+    places = {slot: bulk.body for slot, bulk in slotted.items()}
+    places["csrf"] = base["csrf"].encode()
+    return _answer(request, filled(pieces, places), status)
 
 
 async def fragment(

@@ -6,12 +6,13 @@ from typing import Any
 
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
+from markupsafe import escape
 from parvis.content import Before, access_content, feed_keys
 from parvis.errors import Conflict, Invalid, NotFound
 from parvis.services.i18n import gettext as _
 from parvis.services.markup import current_markup
 from parvis.spaces import access_space, is_readable
-from parvis.web import Request, fragment, joined_cards, page, redirect, render_cards, url
+from parvis.web import Bulk, Request, fragment, joined_cards, page, redirect, render_cards, url
 
 from parvis_feeds import forms
 from parvis_feeds.actions import TYPE, rewrite_post, write_post
@@ -35,17 +36,25 @@ async def feed_context(request: Request, space: Any | None = None) -> dict[str, 
     base = f"/spaces/{space.slug}" if space is not None else "/"
     asked = {"space": space.slug if space is not None else None, "show": None if show == ALL else show}
     place = str(found.next) if found.next else None
+    cards = await joined_cards(request, rows)
     return {
+        "kept_as": (base, show, before is None, bool(cards), place is None),
         "space": space,
-        "cards": await joined_cards(request, rows),
+        "cards": cards,
         "show": show,
         "first": before is None,
         "base": base,
-        "next_url": _with(base, show=asked["show"], before=place) if place else None,
-        "next_part": url("feeds.more", space=asked["space"], show=asked["show"], before=place)
+        "next_url": _bulk("next_url", _with(base, show=asked["show"], before=place)) if place else None,
+        "next_part": _bulk(
+            "next_part", url("feeds.more", space=asked["space"], show=asked["show"], before=place)
+        )
         if place
         else None,
     }
+
+
+def _bulk(name: str, text: str) -> Bulk:
+    return Bulk(name, escape(text).encode())
 
 
 def _with(path: str, **query: str | None) -> str:
