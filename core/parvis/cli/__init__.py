@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import logging
 import os
 import sys
 import warnings
@@ -13,6 +14,7 @@ import click
 
 from parvis.cli.say import gettext as _
 from parvis.cli.say import told, warn
+from parvis.config import Phrase as _l  # noqa: N813
 from parvis.errors import ParvisError
 
 COMMANDS = {
@@ -63,6 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     traceback = "--traceback" in words
     # The option may stand anywhere: whoever needs it adds it to the line that failed.
     words = [word for word in words if word != "--traceback"]
+    if not traceback:
+        # Commands tell in one line what went wrong, so the same in many need not stand above it. `serve` sets up
+        # logs of its own.
+        logging.getLogger().addHandler(logging.NullHandler())
     try:
         code = parvis.main(args=words, prog_name="parvis", standalone_mode=False)
     except BaseException as error:
@@ -94,29 +100,40 @@ def exit_code(error: BaseException) -> int:
 
 def explained(error: BaseException) -> str:
     """Return what happened and what to do, for any error."""
+    return told(problem_of(error))
+
+
+def problem_of(error: BaseException) -> ParvisError:
+    """Return any error as one of ours, with what happened and what to do."""
     if isinstance(error, ParvisError):
-        return told(error)
+        return error
     if isinstance(error, OSError):
         return _of_system(error)
     if type(error).__module__ == "sqlite3":
         from parvis.data import bound_engine
         from parvis.data.sqlite import unavailable
 
-        return told(unavailable(error, str(getattr(bound_engine(), "path", ""))))
-    kind = type(error).__name__
-    text = _("Unexpected error: {kind}: {detail}. Run the command again with --traceback and report it.")
-    return told(text.format(kind=kind, detail=error))
+        return unavailable(error, str(getattr(bound_engine(), "path", "")))
+    return ParvisError(
+        _l("Unexpected error: {kind}: {detail}.", kind=type(error).__name__, detail=str(error).rstrip(".")),
+        remedy=_l("Run the command again with --traceback and report it."),
+    )
 
 
-def _of_system(error: OSError) -> str:
+def _of_system(error: OSError) -> ParvisError:
     file = error.filename or ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return _("The disk is full. Make room; nothing that was saved is lost. {file}").format(file=file)
+        message = _l("The disk is full: {file}", file=file) if file else _l("The disk is full.")
+        return ParvisError(message, remedy=_l("Make room; nothing that was saved is lost."))
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return _(
-            "{file} may not be written or read by this account. Run Parvis as the owner of the instance."
-        ).format(file=file)
-    return f"{file}: {error.strerror or error}" if file else str(error)
+        return ParvisError(
+            _l("{file} may not be written or read by this account.", file=file),
+            remedy=_l("Run Parvis as the owner of the instance."),
+        )
+    return ParvisError(
+        _l("{file}: {detail}.", file=file, detail=error.strerror) if file else str(error),
+        remedy=_l("Check that the path is right and that its disk can be used."),
+    )
 
 
-__all__ = ("COMMANDS", "exit_code", "explained", "main", "parvis")
+__all__ = ("COMMANDS", "exit_code", "explained", "main", "parvis", "problem_of")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from parvis.cli.findings import Finding, of_error
-from parvis.config import Config
+from parvis.cli.words import word
+from parvis.config import Config, read_secret_key
 from parvis.config import Phrase as _l  # noqa: N813
 from parvis.errors import ParvisError
 
@@ -132,7 +134,7 @@ async def _open(config: Config) -> AsyncIterator[Finding]:
         from parvis.people.tables import Member
         from parvis.services.i18n import use_locale
 
-        async with open_site(config) as site:
+        async with open_site(_with_key(config)) as site:
             use_locale(language(), config.site.time_zone)
             for plugin in await site.plugins.describe():
                 yield _of_plugin(plugin)
@@ -143,8 +145,40 @@ async def _open(config: Config) -> AsyncIterator[Finding]:
                     _l("Nobody can administer the site."),
                     _l("Add somebody: parvis member add --role administrator --email ADDRESS"),
                 )
+            if site.config.secret_key:
+                yield await _audit()
     except Exception as error:
         yield of_error("plugins", error)
+
+
+def _with_key(config: Config) -> Config:
+    """Return the configuration with the secret key, or without when it is at fault, which was found before."""
+    try:
+        return replace(config, secret_key=read_secret_key(config.directory))
+    except ParvisError:
+        return config
+
+
+async def _audit() -> Finding:
+    """Verify the whole audit trail; its last hash, noted elsewhere, shows later whether rows were cut off."""
+    from parvis.services.audit import head, verify
+
+    changed = await verify()
+    if changed is not None:
+        return Finding(
+            "error",
+            "audit",
+            _l("The audit trail is not as it was written, from entry {number} on.", number=changed),
+            _l("Compare it with a backup. After a change of the secret key, bring the former key back."),
+        )
+    number, digest = await head()
+    if not number:
+        return Finding("ok", "audit", _l("The audit trail has no entry yet."))
+    return Finding(
+        "ok",
+        "audit",
+        _l("The audit trail is unbroken up to entry {number}, {digest}.", number=number, digest=digest),
+    )
 
 
 def _of_plugin(plugin: Any) -> Finding:
@@ -152,6 +186,6 @@ def _of_plugin(plugin: Any) -> Finding:
     return Finding(
         level,
         f"plugin {plugin.name}",
-        " ".join(str(part) for part in (plugin.state, plugin.version, plugin.reason) if part),
+        " ".join(str(part) for part in (word(plugin.state), plugin.version, plugin.reason) if part),
         _l("See: parvis plugin show {name}", name=plugin.name) if level != "ok" else "",
     )

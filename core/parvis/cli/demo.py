@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import shutil
@@ -11,6 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,12 +23,20 @@ from parvis.cli.say import say, warn
 from parvis.cli.serve import address_of, announcing, warn_about_workers
 from parvis.config import LANGUAGES, Config, check_settings, is_loopback, load_config
 from parvis.config import Phrase as _l  # noqa: N813
+from parvis.errors import ParvisError
+
+if TYPE_CHECKING:
+    from parvis.site import Site
 
 # Says that a folder was made by this command and may be remade by it; holds how far it got.
 MARKER = ".parvis-demo"
 SEEDING, COMPLETE = "seeding", "complete"
 ACCOUNTS = ("admin@demo.example", "member@demo.example")
 PASSWORD = "parvis-demo"  # noqa: S105 - told to everybody on purpose
+
+
+class DemoFailed(ParvisError):
+    """A plugin could not start, or could not add its part to the demo."""
 
 
 @click.command(
@@ -120,7 +130,8 @@ def make_demo(folder: Path, language: str, environ: Mapping[str, str]) -> None:
     mark(folder, SEEDING)
     say(_("Making the demo in {folder}").format(folder=folder))
     make_instance(folder, company_wishes(language))
-    config = load_config(folder, environ)
+    # Made with every plugin, also when it is to be shown in safe mode first.
+    config = load_config(folder, {**environ, "PARVIS_SAFE_MODE": "0"})
     child = multiprocessing.get_context("fork").Process(target=_fill, args=(config,))
     child.start()
     try:
@@ -129,7 +140,9 @@ def make_demo(folder: Path, language: str, environ: Mapping[str, str]) -> None:
         child.join(5)
         raise
     if child.exitcode:
-        sys.exit(child.exitcode)
+        # The child said why. What it began is no community, and its folder may be in the way of a second try.
+        shutil.rmtree(folder, ignore_errors=True)
+        sys.exit(1 if child.exitcode < 0 else child.exitcode)
     mark(folder, COMPLETE)
     say(
         _("The demo is ready after {seconds} s, in {folder}").format(
@@ -165,6 +178,8 @@ def _fill(config: Config) -> None:
         # Ctrl-C reached the parent too, which says so.
         code = 130
     except BaseException as error:
+        # Shown with --traceback alone.
+        logging.getLogger("parvis").error("the demo could not be made", exc_info=error)
         code = exit_code(error)
     sys.stdout.flush()
     os._exit(code)
@@ -179,10 +194,36 @@ def _seed(config: Config) -> None:
         from parvis.demo import seed
 
         await prepare_database(config, migrate=True)
-        async with open_site(config):
+        async with open_site(config) as site:
+            refuse_missing_parts(site)
             await seed(progress_bar(sys.stderr.isatty()))
+            refuse_missing_parts(site)
 
     asyncio.run(fill())
+
+
+def refuse_missing_parts(site: Site) -> None:
+    """Raise DemoFailed when a plugin could not start or could not add its part: the demo would lack it for good.
+
+    Plugins are told to add it, so their errors are counted and come back to nobody else.
+    """
+    for name, row in sorted(site.plugins.rows.items()):
+        if row.state == "quarantined":
+            raise _failed(name, row.reason)
+        counted = site.plugins.calls.of(name).get("seed_demo")
+        if counted is not None and counted.errors:
+            raise _failed(name, counted.last_error)
+
+
+def _failed(plugin: str, reason: object) -> DemoFailed:
+    from parvis.cli.say import language
+    from parvis.services.i18n import use_locale
+
+    use_locale(language())
+    return DemoFailed(
+        _l("The demo was not made: the module {name} failed. {reason}", name=plugin, reason=str(reason)),
+        remedy=_l("Mend or uninstall it, then run the command again. --traceback shows where it failed."),
+    )
 
 
 def progress_bar(is_terminal: bool) -> Callable[[str, int, int], None]:

@@ -10,6 +10,7 @@ import click
 from parvis.cli.instance import in_instance, with_json
 from parvis.cli.say import gettext as _
 from parvis.cli.say import say, say_json, told
+from parvis.cli.words import word
 
 SIGNS = {"ok": "✓", "warning": "!", "error": "✗"}
 
@@ -40,7 +41,8 @@ def command(directory: str, as_json: bool) -> None:
         )
     else:
         for finding in findings:
-            say(f"{SIGNS[finding.level]} {finding.subject}: {told(finding.message)}")
+            line = _("{label}: {value}").format(label=word(finding.subject), value=told(finding.message))
+            say(f"{SIGNS[finding.level]} {line}")
             if finding.remedy:
                 say(f"    → {told(finding.remedy)}")
         say(

@@ -50,11 +50,11 @@ async def examine(directory: str) -> list[Finding]:
 
 def of_error(subject: str, error: BaseException, level: str = "error") -> Finding:
     """Return the finding that an error is."""
-    from parvis.cli import explained
+    from parvis.cli import problem_of
 
-    if isinstance(error, ParvisError):
-        return Finding(level, subject, error.message or type(error).__name__, error.remedy)
-    return Finding(level, subject, explained(error))
+    known = problem_of(error)
+    remedy = known.remedy or _l("Look into the log of the service, and into the backups if data is damaged.")
+    return Finding(level, subject, known.message or type(known).__name__, remedy)
 
 
 def _guarded(part: Callable[[Config], Iterator[Finding]], config: Config) -> list[Finding]:

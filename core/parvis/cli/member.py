@@ -9,6 +9,7 @@ import click
 from parvis.cli.instance import configuration, in_instance, in_site, with_json
 from parvis.cli.say import gettext as _
 from parvis.cli.say import say, say_json, table
+from parvis.cli.words import word
 from parvis.config import Config
 from parvis.config import Phrase as _l  # noqa: N813
 from parvis.errors import NotFound
@@ -81,7 +82,7 @@ def role(directory: str, member: str, role: str, as_json: bool) -> None:
     if as_json:
         say_json(_shown(row))
     else:
-        say(_("{name} is now: {role}.").format(name=row.name, role=row.role))
+        say(_("{name} is now: {role}.").format(name=row.name, role=word(row.role)))
 
 
 @command.command(
@@ -149,7 +150,7 @@ def list_members(directory: str, only: str | None, as_json: bool) -> None:
     if as_json:
         say_json(rows)
         return
-    table([(row["email"], row["name"], row["role"], row["state"]) for row in rows])
+    table([(row["email"], row["name"], word(row["role"]), word(row["state"])) for row in rows])
 
 
 def _shown(row: MemberRow) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,10 @@ import click
 
 from parvis.cli.instance import configuration, in_instance, in_site, with_json
 from parvis.cli.say import gettext as _
-from parvis.cli.say import say, say_json, table
+from parvis.cli.say import say, say_json, table, told
+from parvis.cli.words import word
 from parvis.config import Phrase as _l  # noqa: N813
-from parvis.errors import NotFound
+from parvis.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from parvis.site import Site
@@ -31,7 +33,12 @@ def list_plugins(directory: str, as_json: bool) -> None:
     if as_json:
         say_json(found)
     else:
-        table([(one["name"], one["state"], one["version"], one["reason"] or one["summary"]) for one in found])
+        table(
+            [
+                (one["name"], word(one["state"]), one["version"], one["reason"] or one["summary"])
+                for one in found
+            ]
+        )
 
 
 @command.command(help=_("Show one plugin: state, reason, what it declares."))
@@ -73,14 +80,38 @@ def enable(directory: str, name: str, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help=_("Also when content that it hides becomes visible."))
 @with_json
 def disable(directory: str, name: str, yes: bool, as_json: bool) -> None:
-    """Disable one plugin."""
+    """Disable one plugin; whoever sits at a terminal is asked before what it hides becomes visible."""
+    config = configuration(directory)
+    confirmed = yes or not in_site(config, lambda site: _hides(site, name)) or _asked(name)
 
     async def switch(site: Site) -> dict[str, Any]:
-        await _one(site, name)
-        await site.plugins.disable(name, confirm=yes)
+        await site.plugins.disable(name, confirm=confirmed)
         return await _one(site, name)
 
-    _show(in_site(configuration(directory), switch), as_json)
+    _show(in_site(config, switch), as_json)
+
+
+async def _hides(site: Site, name: str) -> bool:
+    """Whether content that this plugin hides would become visible without it."""
+    plugin = await _one(site, name)
+    return bool(plugin["guards"]) and plugin["state"] != "disabled"
+
+
+def _asked(name: str) -> bool:
+    """Ask the one at the terminal; Aborted by a no, Conflict where nobody can answer."""
+    if not sys.stdin.isatty():
+        raise Conflict(
+            _l(
+                "{name} hides content. Without it, everyone who may read that content otherwise will see it.",
+                name=name,
+            ),
+            remedy=_l("If that is meant, run the command again with --yes."),
+        )
+    question = _(
+        "{name} hides content. Without it, everyone who may read that content otherwise will see it."
+    )
+    # On stderr: with --json the result alone is on stdout.
+    return click.confirm(f"{question.format(name=name)} {_('Switch it off?')}", abort=True, err=True)
 
 
 async def _described(site: Site) -> list[dict[str, Any]]:
@@ -111,10 +142,41 @@ async def _one(site: Site, name: str) -> dict[str, Any]:
     )
 
 
+# What people are shown of a plugin, in this order; JSON holds everything.
+_SHOWN = {
+    "label": _l("name"),
+    "summary": _l("what it does"),
+    "version": _l("version"),
+    "state": _l("state"),
+    "reason": _l("reason"),
+    "distribution": _l("package"),
+    "core_range": _l("needs parvis-core"),
+    "guards": _l("hides content of the types"),
+    "tables": _l("tables, with their rows"),
+    "content_types": _l("types of content"),
+    "filters": _l("filters of content"),
+    "permissions": _l("permissions"),
+    "settings": _l("settings"),
+    "slots": _l("offers the slots"),
+    "fills": _l("fills the slots"),
+    "events": _l("events"),
+    "mounts": _l("addresses outside its own"),
+    "hooks": _l("hooks"),
+    "routes": _l("addresses"),
+}
+
+
 def _show(plugin: dict[str, Any], as_json: bool) -> None:
     if as_json:
         say_json(plugin)
         return
-    for key, value in plugin.items():
-        if value not in ("", None, [], {}):
-            say(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    for key, label in _SHOWN.items():
+        value = plugin[key]
+        if key == "state":
+            value = word(value)
+        elif isinstance(value, dict):
+            value = ", ".join(f"{table} ({'–' if rows is None else rows})" for table, rows in value.items())
+        elif isinstance(value, list):
+            value = ", ".join(value)
+        if value:
+            say(_("{label}: {value}").format(label=told(label), value=value))

@@ -1,10 +1,9 @@
 """The spine: what people write, who may read it, and what happens to it."""
 
-from parvis.content.access import ReadQuery, access_content, readable_contents
+from parvis.content.access import ReadQuery, access_content, may, readable_contents
 from parvis.content.actions import (
     Written,
     edit,
-    may,
     pin,
     publish,
     remove,
@@ -14,13 +13,22 @@ from parvis.content.actions import (
 from parvis.content.audiences import EVERYONE, audience_of_set, audience_of_space, audiences_of
 from parvis.content.counts import bump, touch
 from parvis.content.events import emit
-from parvis.content.files import StoredFile, access_file, drop_file, files_of, own_files, receive_file
+from parvis.content.files import (
+    MOST_FILES,
+    StoredFile,
+    access_file,
+    drop_file,
+    files_of,
+    own_files,
+    receive_file,
+)
 from parvis.content.lists import Before, Page, feed, feed_keys
 from parvis.content.tables import ContentKey, ContentRow
 from parvis.spaces.decide import allowed, decide, demand
 
 __all__ = (
     "EVERYONE",
+    "MOST_FILES",
     "Before",
     "ContentKey",
     "ContentRow",

@@ -17,7 +17,7 @@ from parvis.content.tables import KEY_COLUMNS, ROW_COLUMNS, ContentKey, ContentR
 from parvis.data import Param, PreparedSQL
 from parvis.errors import NotFound
 from parvis.site import current
-from parvis.spaces.decide import demand
+from parvis.spaces.decide import allowed, demand
 
 if TYPE_CHECKING:
     from parvis.declarations import ContentFilter
@@ -246,3 +246,12 @@ async def removed_content(actor: Actor, content: int) -> tuple[ContentRow, int |
     if actor.member is None or actor.member not in (found.author, removed_by):
         raise NotFound()
     return found, removed_by
+
+
+async def may(actor: Actor, row: ContentRow) -> dict[str, bool]:
+    """Answer what the menu of one content offers this actor: edit, remove, pin."""
+    return {
+        "edit": await allowed(actor, "content.edit", row),
+        "remove": await allowed(actor, "content.remove", row),
+        "pin": await allowed(actor, "content.pin", row),
+    }

@@ -21,7 +21,7 @@ from parvis.declarations import Draft, Event
 from parvis.errors import Conflict, Forbidden, NotFound
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.services.limits import limit
-from parvis.spaces.decide import allowed, demand
+from parvis.spaces.decide import demand
 
 if TYPE_CHECKING:
     from parvis.people.actor import Actor
@@ -293,12 +293,3 @@ async def pin(actor: Actor, content: int, *, pinned: bool) -> ContentRow:
             )
         )
     return await access_content(actor, content)
-
-
-async def may(actor: Actor, row: ContentRow) -> dict[str, bool]:
-    """Answer what the menu of one content offers this actor: edit, remove, pin."""
-    return {
-        "edit": await allowed(actor, "content.edit", row),
-        "remove": await allowed(actor, "content.remove", row),
-        "pin": await allowed(actor, "content.pin", row),
-    }

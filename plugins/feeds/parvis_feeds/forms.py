@@ -6,8 +6,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from parvis.content import allowed, files_of, own_files
-from parvis.content.files import MOST_FILES
+from parvis.content import MOST_FILES, allowed, files_of, own_files
 from parvis.errors import Invalid
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.spaces import my_spaces

@@ -18,7 +18,7 @@ info = PluginInfo(
     label=_l("Feed"),
     summary=_l("Write, read, pin and find what happens in the company and in each space."),
     scope="space",
-    slots=("feeds.card", "feeds.composer"),
+    slots=("feeds.card",),
     icons=(
         "message-square-text",
         "image",
