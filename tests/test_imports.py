@@ -138,7 +138,9 @@ def declared(folder: Path) -> set[str]:
 
 
 # Import names that differ from the distribution's, and what the core promises to bring for its plugins.
-CORE_BRINGS = frozenset({"babel", "dramatiq", "jinja2", "litestar", "markupsafe", "msgspec", "piccolo", "pluggy"})
+CORE_BRINGS = frozenset(
+    {"babel", "dramatiq", "jinja2", "litestar", "markupsafe", "msgspec", "piccolo", "pluggy"}
+)
 
 
 def faults_of_plugin(package: Path, api: frozenset[str], own: set[str]) -> list[str]:
