@@ -103,6 +103,7 @@ class SQLiteEngine(PiccoloSQLiteEngine):
             connection.raw.execute("BEGIN IMMEDIATE")
             connection.begun = True
         except sqlite3.Error as error:
+            connection.raw.execute("PRAGMA foreign_keys=1")
             fcntl.flock(self._queue, fcntl.LOCK_UN)
             raise unavailable(error, self.path) from error
 
