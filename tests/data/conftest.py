@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from parvis.data import Engine, PreparedSQL
 from parvis.data.migrations import Schema, bigint, pk, text
@@ -14,10 +12,10 @@ SAYS = PreparedSQL("SELECT says FROM note ORDER BY id")
 
 
 @pytest.fixture
-async def notes(engine: Engine) -> AsyncIterator[Engine]:
-    """Yield the bound engine with an empty table `note` (id, says, number)."""
+async def notes(engine: Engine) -> Engine:
+    """Return the bound engine with an empty table `note` (id, says, number)."""
     await Schema(engine).create_table("note", pk(), text("says"), bigint("number", default=0))
-    yield engine
+    return engine
 
 
 async def said() -> list[str]:

@@ -65,9 +65,8 @@ async def test_a_thousand_cancelled_writers(notes: Engine) -> None:
 
 async def test_cancelled_readers_do_not_disturb_the_next(notes: Engine) -> None:
     await ADD(says="kept", number=1)
-    slow = (
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT count(*) AS c FROM n"
-    )
+    slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)"
+    slow += " SELECT count(*) AS c FROM n"
     for _ in range(20):
         task = asyncio.create_task(notes.fetch(slow, ()))
         await asyncio.sleep(0.002)

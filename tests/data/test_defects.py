@@ -48,9 +48,13 @@ async def test_a_commit_that_fails_gives_its_connection_back(
 
 async def test_a_constraint_checked_at_commit_fails_cleanly(notes: Engine) -> None:
     if notes.dialect == "sqlite":
-        await notes.fetch("CREATE TABLE child (note INTEGER REFERENCES note (id) DEFERRABLE INITIALLY DEFERRED)", ())
+        await notes.fetch(
+            "CREATE TABLE child (note INTEGER REFERENCES note (id) DEFERRABLE INITIALLY DEFERRED)", ()
+        )
     else:
-        await notes.fetch("CREATE TABLE child (note BIGINT REFERENCES note (id) DEFERRABLE INITIALLY DEFERRED)", ())
+        await notes.fetch(
+            "CREATE TABLE child (note BIGINT REFERENCES note (id) DEFERRABLE INITIALLY DEFERRED)", ()
+        )
     for _ in range(25):
         with pytest.raises(Exception, match=r"(?i)foreign key"):
             await notes.fetch("INSERT INTO child (note) VALUES (4711)", ())

@@ -77,15 +77,14 @@ async def test_a_savepoint_needs_a_transaction(notes: Engine) -> None:
 
 
 async def test_savepoints_stand_inside_each_other(notes: Engine) -> None:
-    async with transaction():
-        async with savepoint():
-            await ADD(says="1", number=1)
-            with pytest.raises(ValueError, match="deep"):
-                async with savepoint():
-                    await ADD(says="2", number=1)
-                    raise ValueError("deep")
+    async with transaction(), savepoint():
+        await ADD(says="1", number=1)
+        with pytest.raises(ValueError, match="deep"):
             async with savepoint():
-                await ADD(says="3", number=1)
+                await ADD(says="2", number=1)
+                raise ValueError("deep")
+        async with savepoint():
+            await ADD(says="3", number=1)
     assert await said() == ["1", "3"]
 
 

@@ -11,6 +11,23 @@ import asyncio
 from collections import deque
 from typing import Any
 
+import asyncpg
+
+
+def is_lost(connection: Any) -> bool:
+    """Whether a pooled connection is of no use: closed, or taken back by the pool because the server ended it."""
+    try:
+        closed: bool = connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
+    return closed
+
+
+def forsake(connection: Any) -> None:
+    """Close a connection that failed, so that nobody is lent it again."""
+    if not is_lost(connection):
+        connection.terminate()
+
 
 class Lending:
     """Up to `size` connections of a pool; whoever finds none free waits for the next one given back."""
@@ -27,7 +44,7 @@ class Lending:
         while True:
             while self._free:
                 connection = self._free.pop()
-                if not connection.is_closed():
+                if not is_lost(connection):
                     return connection
                 await self._bury(connection)
             if self._held < self._size:
@@ -49,7 +66,7 @@ class Lending:
 
     async def release(self, connection: Any) -> None:
         """Take a connection back; a broken one makes room for a new one."""
-        if connection.is_closed():
+        if is_lost(connection):
             await self._bury(connection)
         else:
             self._free.append(connection)

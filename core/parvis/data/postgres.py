@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ import asyncpg
 from piccolo.engine.postgres import PostgresEngine as PiccoloPostgresEngine
 from piccolo.querystring import QueryString
 
-from parvis.data.lending import Lending
+from parvis.data.lending import Lending, forsake, is_lost
 from parvis.data.transactions import Transaction
 from parvis.errors import DatabaseUnavailable
 
@@ -34,6 +35,9 @@ _SESSION = {
 }
 
 
+log = logging.getLogger("parvis.data")
+
+
 class PostgresEngine(PiccoloPostgresEngine):
     """PostgreSQL through one asyncpg pool."""
 
@@ -44,6 +48,9 @@ class PostgresEngine(PiccoloPostgresEngine):
         self.url = url
         self._size = pool_size
         self.started = False
+
+    async def check_version(self) -> None:
+        """Ask nothing: Piccolo would open a connection of its own for this wherever an engine is made."""
 
     async def start(self) -> None:
         """Open the pool; DatabaseUnavailable says what to do when the server does not answer."""
@@ -109,21 +116,23 @@ class PostgresEngine(PiccoloPostgresEngine):
     async def release(self, connection: Any) -> None:
         """Roll back what is still open and give the connection back, whatever state it is in."""
         try:
-            if not connection.is_closed() and connection.is_in_transaction():
+            if not is_lost(connection) and connection.is_in_transaction():
                 await connection.execute("ROLLBACK")
-        except _LOST:
-            connection.terminate()
+        except Exception:
+            log.warning("a connection to PostgreSQL was lost; its transaction is rolled back by the server")
+            forsake(connection)
         finally:
             await self._lending.release(connection)
 
     async def _run(self, connection: Any, sql: str, args: Sequence[Any]) -> Any:
         try:
             return await connection.fetch(sql, *args)
-        except _LOST as error:
+        except (*_LOST, asyncpg.InternalClientError) as error:
+            forsake(connection)
             raise self._unavailable(error) from error
         except asyncpg.InterfaceError as error:
             # Also raised for arguments of the wrong kind, which are no matter of the server.
-            if connection.is_closed():
+            if is_lost(connection):
                 raise self._unavailable(error) from error
             raise
 

@@ -26,6 +26,10 @@ class Table(piccolo.table.Table):
             cls._meta._db = _engine
 
 
+# Piccolo gave this class a key of its own, which tables with another key than `id` would inherit.
+delattr(Table, "id")
+
+
 def bind(engine: Engine | None) -> None:
     """Make every table use this engine; tables defined later follow."""
     global _engine
