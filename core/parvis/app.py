@@ -18,9 +18,11 @@ from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
 from parvis.asgi import Outer
+from parvis.config import Phrase as _l  # noqa: N813
 from parvis.content.events import settle
 from parvis.content.housekeeping import tidy
 from parvis.data import bind, open_engine
+from parvis.errors import ConfigError
 from parvis.people import sessions
 from parvis.plugins import PluginRegistry
 from parvis.services.i18n import Catalogs
@@ -111,10 +113,17 @@ async def open_site(config: Config) -> AsyncIterator[Site]:
 
 
 def theme_folder(name: str) -> Path:
-    """Return the folder of an installed theme (entry-point group `parvis.themes`)."""
+    """Return the folder of an installed theme (entry-point group `parvis.themes`), or raise ConfigError."""
     for entry in metadata.entry_points(group="parvis.themes", name=name):
         return Path(str(resources.files(entry.value)))
-    raise LookupError(f"theme {name!r} is not installed")
+    raise ConfigError(
+        _l(
+            "{setting}: {problem}",
+            setting=f'site.theme = "{name}"',
+            problem=_l("no such theme is installed."),
+        ),
+        remedy=_l('Install its package, or write "default" into parvis.toml.'),
+    )
 
 
 def create_app(config: Config) -> Outer:

@@ -119,8 +119,9 @@ class Supervisor(MPServer):
             from parvis.cli.database import prepare_database
 
             asyncio.run(prepare_database(self._config, migrate=self._migrate))
-            from parvis.app import create_app
+            from parvis.app import create_app, theme_folder
 
+            theme_folder(self._config.site.theme)
             return _Reporting(create_app(self._config), self._report[1], self._life[0])
         except Exception as error:
             if not isinstance(error, ParvisError):

@@ -84,7 +84,13 @@ def exit_code(error: BaseException) -> int:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
+    if isinstance(error, click.UsageError) and not error.format_message().startswith("Usage:"):
+        from parvis.cli.usage import wrong_usage
+
+        warn(told(wrong_usage(error)))
+        return error.exit_code
     if isinstance(error, click.ClickException):
+        # A group without a verb shows its help.
         error.show()
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import shutil
@@ -52,6 +53,8 @@ def of_error(subject: str, error: BaseException, level: str = "error") -> Findin
     """Return the finding that an error is."""
     from parvis.cli import problem_of
 
+    # Shown with --traceback alone.
+    logging.getLogger("parvis").warning("doctor met an error", exc_info=error)
     known = problem_of(error)
     remedy = known.remedy or _l("Look into the log of the service, and into the backups if data is damaged.")
     return Finding(level, subject, known.message or type(known).__name__, remedy)

@@ -111,7 +111,7 @@ def _asked(name: str) -> bool:
         "{name} hides content. Without it, everyone who may read that content otherwise will see it."
     )
     # On stderr: with --json the result alone is on stdout.
-    return click.confirm(f"{question.format(name=name)} {_('Switch it off?')}", abort=True, err=True)
+    return click.confirm(question.format(name=name) + " " + _("Switch it off?"), abort=True, err=True)
 
 
 async def _described(site: Site) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import asyncpg
 from piccolo.engine.postgres import PostgresEngine as PiccoloPostgresEngine
 from piccolo.querystring import QueryString
 
+from parvis.config import Phrase as _l  # noqa: N813
 from parvis.data.lending import Lending, forsake, is_lost
 from parvis.data.transactions import Transaction
 from parvis.errors import DatabaseUnavailable
@@ -82,8 +83,12 @@ class PostgresEngine(PiccoloPostgresEngine):
 
     def _unavailable(self, error: BaseException) -> DatabaseUnavailable:
         return DatabaseUnavailable(
-            f"PostgreSQL at {_without_password(self.url)} does not answer: {error}",
-            remedy="Check that it runs and that database.url names host, user and database.",
+            _l(
+                "PostgreSQL at {server} does not answer: {detail}.",
+                server=_without_password(self.url),
+                detail=str(error).rstrip("."),
+            ),
+            remedy=_l("Check that it runs and that database.url names host, user and database."),
         )
 
     async def acquire(self) -> Any:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from parvis.config import Phrase as _l  # noqa: N813
 from parvis.data.postgres import PostgresEngine
 from parvis.data.schema import Schema
 from parvis.data.transactions import Transaction
@@ -86,14 +87,20 @@ async def pending(engine: Engine, app: str, package: str) -> list[Migration]:
     unknown = set(ran) - {migration.id for migration in known}
     if unknown:
         raise NewerDatabase(
-            f"The database has the migration {app} {max(unknown)}, which this program does not know.",
-            remedy="Start the newer program that wrote it, or restore a backup made before the upgrade.",
+            _l(
+                "The database has the migration {app} {id}, which this program does not know.",
+                app=app,
+                id=max(unknown),
+            ),
+            remedy=_l("Start the newer program that wrote it, or restore a backup made before the upgrade."),
         )
     for migration in known:
         if migration.id in ran and ran[migration.id] != migration.checksum:
             raise MigrationError(
-                f"The migration {app} {migration.id} was altered after it ran.",
-                remedy="Install the released program again; changes to the schema go into a new migration.",
+                _l("The migration {app} {id} was altered after it ran.", app=app, id=migration.id),
+                remedy=_l(
+                    "Install the released program again; changes to the schema go into a new migration."
+                ),
             )
     return [migration for migration in known if migration.id not in ran]
 

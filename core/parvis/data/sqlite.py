@@ -12,6 +12,7 @@ from typing import Any
 
 from piccolo.engine.sqlite import SQLiteEngine as PiccoloSQLiteEngine
 
+from parvis.config import Phrase as _l  # noqa: N813
 from parvis.data.sqlite_connection import WAIT, SQLiteConnection
 from parvis.data.transactions import Transaction
 from parvis.errors import DatabaseUnavailable
@@ -239,26 +240,30 @@ def unavailable(error: BaseException, path: str) -> DatabaseUnavailable:
     folder = Path(path).parent
     if "locked" in text or "busy" in text:
         return DatabaseUnavailable(
-            f"The database {path} is locked by another program.",
-            remedy="Wait until it is done, or end the program that holds it.",
+            _l("The database {path} is locked by another program.", path=path),
+            remedy=_l("Wait until it is done, or end the program that holds it."),
         )
     if "readonly" in text or "read-only" in text or isinstance(error, PermissionError):
         return DatabaseUnavailable(
-            f"The database {path} cannot be written.",
-            remedy=f"Give the account that runs Parvis write access to {folder}.",
+            _l("The database {path} cannot be written.", path=path),
+            remedy=_l("Give the account that runs Parvis write access to {folder}.", folder=folder),
         )
     if "full" in text or "No space" in text:
         return DatabaseUnavailable(
-            f"The disk that holds {path} is full.", remedy="Make room; nothing that was saved is lost."
+            _l("The disk that holds {path} is full.", path=path),
+            remedy=_l("Make room; nothing that was saved is lost."),
         )
     if "unable to open" in text or isinstance(error, FileNotFoundError):
         return DatabaseUnavailable(
-            f"The database {path} cannot be opened.",
-            remedy=f"Check that the folder {folder} exists and is writable.",
+            _l("The database {path} cannot be opened.", path=path),
+            remedy=_l("Check that the folder {folder} exists and is writable.", folder=folder),
         )
     if "not a database" in text or "malformed" in text:
         return DatabaseUnavailable(
-            f"The file {path} is not a usable database.",
-            remedy="Restore the last backup of the instance's folder.",
+            _l("The file {path} is not a usable database.", path=path),
+            remedy=_l("Restore the last backup of the instance's folder."),
         )
-    return DatabaseUnavailable(f"The database {path} cannot be used: {text}")
+    return DatabaseUnavailable(
+        _l("The database {path} cannot be used: {detail}.", path=path, detail=text),
+        remedy=_l("Check its disk, and run: parvis doctor"),
+    )
