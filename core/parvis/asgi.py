@@ -14,7 +14,7 @@ from parvis.people.sessions import actor_of
 from parvis.services.i18n import negotiate, use_locale
 from parvis.services.secrets import new_token
 from parvis.site import current
-from parvis.web.cookies import LANGUAGE, SESSION, THEME, VISIT
+from parvis.web.cookies import LANGUAGE, SESSION, THEME, VISIT, cookie_name
 from parvis.web.flash import NAME as FLASH
 from parvis.web.flash import read_flash
 from parvis.web.rendering import renderer
@@ -125,7 +125,7 @@ class Outer:
 
     async def _identify(self, scope: Any, headers: dict[bytes, bytes], state: RequestState) -> None:
         """Find out who is asking, and in which language and colours the answer is wanted."""
-        cookies = _cookies(headers.get(b"cookie", b""))
+        cookies = _cookies(headers.get(b"cookie", b""), secure=state.secure)
         state.cookies = cookies
         token = cookies.get(SESSION)
         actor = await actor_of(token) if token else await self._identified(scope)
@@ -182,17 +182,13 @@ class Outer:
 
     def _own_cookies(self, state: RequestState, status: int) -> list[tuple[bytes, bytes]]:
         """Return the cookies the wrapper sets itself: a stranger's secret, and the end of a shown message."""
-        secure = "; Secure" if state.secure else ""
-        found = []
+        wanted = []
         if state.new_secret:
-            found.append(
-                (b"set-cookie", f"{VISIT}={state.secret}; Path=/; HttpOnly; SameSite=Lax{secure}".encode())
-            )
+            wanted.append(f"{cookie_name(VISIT, secure=state.secure)}={state.secret}")
         if state.flash is not None and status < 300:
-            found.append(
-                (b"set-cookie", f"{FLASH}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}".encode())
-            )
-        return found
+            wanted.append(f"{cookie_name(FLASH, secure=state.secure)}=; Max-Age=0")
+        attributes = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if state.secure else "")
+        return [(b"set-cookie", (cookie + attributes).encode()) for cookie in wanted]
 
 
 def _origin(url: str) -> str:
@@ -223,20 +219,22 @@ def _within(address: str, networks: list[Any]) -> bool:
     return any(found in network for network in networks)
 
 
-def _cookies(header: bytes) -> dict[str, str]:
+def _cookies(header: bytes, *, secure: bool) -> dict[str, str]:
+    """Return our cookies by their plain names; over TLS those alone that only this host can have set."""
     if not header:
         return {}
+    start = cookie_name("parvis_", secure=secure)
     found: dict[str, str] = {}
     for part in header.decode("latin-1").split(";"):
         name, sign, value = part.strip().partition("=")
-        if not sign or not name.startswith("parvis_"):
+        if not sign or not name.startswith(start):
             continue
         if value.startswith('"'):
             try:
                 value = SimpleCookie(part.strip())[name].value
             except (CookieError, KeyError):
                 continue
-        found[name] = value
+        found[name.removeprefix("__Host-")] = value
     return found
 
 

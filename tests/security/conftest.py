@@ -60,7 +60,7 @@ class Town:
         """Return a browser signed in as somebody, with its form token; without the cost of a sign-in."""
         visitor = self.visit()
         token = await open_session(self.people[name].id, f"Browser of {name}", "10.0.0.1")
-        visitor.http.cookies.set("parvis_session", token)
+        visitor.http.cookies.set("parvis_session", token, domain="localhost.local")
         visitor.token = await self.form_token(token)
         return visitor
 

@@ -46,6 +46,11 @@ async def make_sign_in_link(actor: Actor, member: int) -> str:
     return token
 
 
+async def cancel_links(member: int) -> None:
+    """End a member's links that nobody used: a new password is to be the only way in."""
+    await _CANCEL(member=member, now=datetime.now(UTC))
+
+
 async def is_link_open(token: str) -> bool:
     """Return whether the link would still sign somebody in; looking uses nothing."""
     return await _OPEN.one(token_hash=token_hash(token), now=datetime.now(UTC)) is not None

@@ -10,6 +10,7 @@ from parvis.data import PreparedSQL, transaction
 from parvis.errors import Conflict, Forbidden, Invalid, NotFound, SignInRequired
 from parvis.people import history
 from parvis.people.fields import RESERVED_HANDLES, THEMES, preference_faults, profile_fields
+from parvis.people.links import cancel_links
 from parvis.people.passwords import hash_password, password_fault, verify_password
 from parvis.people.sessions import close_other_sessions
 from parvis.people.tables import Member, MemberRow
@@ -113,7 +114,7 @@ def _own(actor: Actor) -> int:
 
 
 async def change_password(actor: Actor, *, current: str, new: str) -> None:
-    """Change one's own password and end one's other sessions.
+    """Change one's own password, and end one's other sessions and unused links to sign in.
 
     A member without a password, come in by a link, needs no current one. Guesses are counted like sign-ins.
     """
@@ -128,6 +129,7 @@ async def change_password(actor: Actor, *, current: str, new: str) -> None:
     async with transaction():
         await _PASSWORD(id=member, password_hash=made)
         await close_other_sessions(member, actor.session)
+        await cancel_links(member)
         await record("member.password_changed", member, f"member:{member}", {})
 
 

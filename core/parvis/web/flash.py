@@ -9,6 +9,7 @@ import msgspec
 from litestar.datastructures import Cookie
 
 from parvis.services.secrets import sign, unsign
+from parvis.web.cookies import cookie_name
 
 NAME = "parvis_flash"
 _SECONDS = 120
@@ -18,7 +19,7 @@ def flash_cookie(text: str, action: Mapping[str, Any] | None, *, secure: bool, k
     """Return the cookie that carries a message and at most one action: label, url and fields of a POST."""
     payload = msgspec.json.encode({"text": text, "kind": kind, "action": action}).decode()
     return Cookie(
-        key=NAME,
+        key=cookie_name(NAME, secure=secure),
         value=sign(payload, "flash", _SECONDS),
         path="/",
         httponly=True,

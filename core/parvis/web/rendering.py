@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from litestar import Response
 from litestar.response import Redirect
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from parvis.declarations import Fragment
 
 HTML = "text/html; charset=utf-8"
+# Left as they are in an address; all else is percent-encoded, since headers hold ASCII (RFC 9110, 5.5).
+_IN_ADDRESSES = "/#%[]=:;$&()+,!?*@'~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,8 @@ def redirect(
     htmx follows through `HX-Redirect`, since a fetch would swallow the new address.
     """
     if request.is_partial:
-        response: Response[Any] = Response(b"", status_code=204, headers={"HX-Redirect": path})
+        address = quote(path, safe=_IN_ADDRESSES)
+        response: Response[Any] = Response(b"", status_code=204, headers={"HX-Redirect": address})
     else:
         response = Redirect(path, status_code=303)
     if flash is not None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import litestar
-from litestar.datastructures import UploadFile
+from litestar.datastructures import FormMultiDict, UploadFile
+from litestar.types import Empty
 
 from parvis.errors import Invalid
 from parvis.people.actor import NOBODY, Actor
 from parvis.services.i18n import lazy_gettext as _l
+from parvis.web.bodies import read_form
 
 STATE = "parvis"
 """The key of the scope under which the outer wrapper leaves what it found out."""
@@ -73,6 +75,13 @@ class Request(litestar.Request[Any, Any, Any]):
         """Whether the answer is read by a program."""
         return self.scope["path"].startswith("/api/") or self.headers.get("accept") == "application/json"
 
+    async def form(self) -> FormMultiDict:
+        """Return the fields that were sent, read once a request."""
+        if self._connection_state.form is Empty:
+            # Where Litestar looks for uploads to close when the answer was sent.
+            self._connection_state.form = await read_form(self)
+        return await super().form()
+
     async def form_data(self) -> Form:
         """Return the fields of the form that was sent, without the token that the door already checked."""
         return Form(await self.form())
@@ -85,14 +94,14 @@ class Form:
         self._fields = fields
 
     def text(self, name: str, *, limit: int = 10_000, strip: bool = True) -> str:
-        """Return one field's text, empty when absent, with line ends as the web's newline and no NUL.
+        """Return one field's text, empty when absent, with line ends as the web's newline.
 
         Raises Invalid past `limit` characters.
         """
         value = self._fields.get(name, "")
         if not isinstance(value, str):
             return ""
-        value = value.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
         value = value.strip() if strip else value
         if len(value) > limit:
             raise Invalid({name: _l("This is too long.")}, values=self.texts())

@@ -30,7 +30,10 @@ def safe_path(wanted: str) -> str:
 
 def former_page(request: Request) -> str:
     """Return the path of the page a button was pressed on, or home; sign-in is a page one stays on here."""
-    parts = urlsplit(request.headers.get("referer", ""))
+    try:
+        parts = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return "/"
     if parts.netloc != request.headers.get("host", ""):
         return "/"
     if parts.path == "/sign-in":

@@ -16,6 +16,7 @@ from parvis.services.i18n import gettext as _
 from parvis.services.limits import limit
 from parvis.site import current
 from parvis.web.cookies import SESSION, VISIT, drop_cookie, keep_cookie
+from parvis.web.flash import NAME as FLASH
 from parvis.web.rendering import page, redirect, url
 from parvis.web.request import Form, Request
 from parvis.web.return_paths import safe_path
@@ -115,18 +116,19 @@ async def enter(request: Request, member: int, path: str, *, flash: object = Non
     token = await open_session(member, request.headers.get("user-agent", ""), request.address)
     response = redirect(request, path, flash=flash)
     keep_cookie(request, response, SESSION, token)
-    drop_cookie(response, VISIT)
+    drop_cookie(request, response, VISIT)
     return response
 
 
 @post("/sign-out", name="sign_out", status_code=200, opt={"public": True})
 async def sign_out(request: Request) -> Response[Any]:
-    """End the session here and in the browser; drafts kept there go with it."""
+    """End the session here and in the browser; drafts, pictures and a last message kept there go with it."""
     if token := request.state_of.cookies.get(SESSION):
         await close_session(token)
     response = redirect(request, url("sign_in"))
-    drop_cookie(response, SESSION)
-    response.headers["Clear-Site-Data"] = '"storage"'
+    drop_cookie(request, response, SESSION)
+    drop_cookie(request, response, FLASH)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
