@@ -167,7 +167,8 @@ _SHARED = Markup()
     ("source", "html"),
     [
         ("Bonjour\nà tous", "<p>Bonjour<br>\nà tous</p>\n"),
-        ("# Titre\n###### Six", "<h3>Titre</h3>\n<h6>Six</h6>\n"),
+        ("# Titre\n###### Six", "<h3>Titre</h3>\n<h4>Six</h4>\n"),
+        ("### Trois\n#### Quatre\n# Un", "<h3>Trois</h3>\n<h4>Quatre</h4>\n<h3>Un</h3>\n"),
         ("**a** *b* ~~c~~ `d`", "<p><strong>a</strong> <em>b</em> <s>c</s> <code>d</code></p>\n"),
         ("2 < 3 & <b>gras</b>", "<p>2 &lt; 3 &amp; &lt;b&gt;gras&lt;/b&gt;</p>\n"),
         ("[p](/people) [a](#x)", '<p><a href="/people">p</a> <a href="#x">a</a></p>\n'),

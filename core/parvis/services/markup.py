@@ -27,7 +27,7 @@ IN_LOOP = 8_192
 """Bytes up to which a text is rendered in the event loop; it takes some 15 ms there."""
 
 # Raised whenever the output of unchanged packages changes: texts are then rendered again.
-_RULES = "parvis 1"
+_RULES = "parvis 2"
 _TAGS = frozenset(
     ("a", "blockquote", "br", "code", "del", "div", "em", "h3", "h4", "h5", "h6", "hr", "img", "input",
      "label", "li", "ol", "p", "pre", "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul")

@@ -49,7 +49,12 @@ def safe_url(url: str) -> str | None:
 def finished(tokens: Sequence[Token]) -> list[Token]:
     """Return the tokens as this site shows them: small headings, tables that scroll, no foreign pictures."""
     found: list[Token] = []
+    above: list[int] = []
     for token in tokens:
+        if token.type == "heading_open":
+            _demote(token, above)
+        elif token.type == "heading_close":
+            token.tag = _tag(above)
         change = _CHANGES.get(token.type)
         if change is not None:
             change(token)
@@ -87,9 +92,20 @@ def _scroller(kind: str, nesting: Literal[1, -1]) -> Token:
     )
 
 
-def _demote(token: Token) -> None:
-    """Headings of a text stand below the page's own: # is h3."""
-    token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+def _demote(token: Token, above: list[int]) -> None:
+    """Headings of a text stand below the page's own, from h3 on, and skip no level (WCAG G141).
+
+    `above` holds the levels, as written, of the headings that this one stands under; it is brought up to date.
+    """
+    level = int(token.tag[1])
+    while above and above[-1] >= level:
+        above.pop()
+    above.append(level)
+    token.tag = _tag(above)
+
+
+def _tag(above: Sequence[int]) -> str:
+    return f"h{min(len(above) + 2, 6)}"
 
 
 def _align(token: Token) -> None:
@@ -109,8 +125,6 @@ def _name_list(token: Token) -> None:
 
 
 _CHANGES: Mapping[str, Callable[[Token], None]] = {
-    "heading_open": _demote,
-    "heading_close": _demote,
     "th_open": _align,
     "td_open": _align,
     "bullet_list_open": _name_list,

@@ -105,7 +105,7 @@ document.addEventListener("htmx:before:swap", (event) => {
   const { status } = ctx.response || {};
   if (status < 400) return;
   const note = new DOMParser().parseFromString(ctx.text, "text/html").querySelector("[data-error]");
-  if (status === 422 && !note) return;
+  if (!note && (status === 422 || status === 409)) return;
   event.preventDefault();
   failed(note, status, from);
 });
