@@ -52,7 +52,7 @@ dialog.addEventListener("close", () => {
   if (opener?.isConnected) opener.focus();
 });
 dialog.addEventListener("click", (event) => {
-  if (event.target === dialog || event.target.closest("[data-close]")) {
+  if (event.target === dialog || event.target.closest("button[data-close]")) {
     event.preventDefault();
     dialog.close();
   }
