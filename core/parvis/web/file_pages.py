@@ -19,7 +19,8 @@ from parvis.services.pictures import Shape
 from parvis.site import current
 from parvis.web.request import Request
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)$", re.ASCII)
+_LAST_BYTE = 10**18
 _INLINE = ("application/pdf", "text/plain; charset=utf-8")
 
 
@@ -85,11 +86,16 @@ def _range(text: str, length: int) -> tuple[int, int] | None:
     if match is None or not (match[1] or match[2]):
         return 0, length - 1
     if not match[1]:
-        last = min(int(match[2]), length)
+        last = min(_number(match[2]), length)
         return (length - last, length - 1) if last else None
-    start = int(match[1])
-    end = min(int(match[2]), length - 1) if match[2] else length - 1
+    start = _number(match[1])
+    end = min(_number(match[2]), length - 1) if match[2] else length - 1
     return (start, end) if start <= end and start < length else None
+
+
+def _number(digits: str) -> int:
+    # Python refuses to read thousands of digits; no file has so many bytes.
+    return int(digits) if len(digits) < 18 else _LAST_BYTE
 
 
 @put("/files", name="files.receive", status_code=201, opt={"streams": True})
