@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--times-ten", action="store_true", help="also with ten times the posts")
     options = parser.parse_args()
     for engine in ("sqlite", "postgres") if options.engine == "both" else (options.engine,):
-        with _database(engine) as make_url:
+        with database(engine) as make_url:
             print(
                 f"\n== {engine}: {options.members} members, {options.spaces} spaces, {options.posts:,} posts"
             )
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 @contextmanager
-def _database(engine: str) -> Iterator[Any]:
+def database(engine: str) -> Iterator[Any]:
     """Yield a maker of addresses of empty databases; PostgreSQL runs with its durable defaults."""
     if engine == "sqlite":
         with tempfile.TemporaryDirectory(prefix="parvis-bench-") as folder:

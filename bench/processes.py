@@ -37,7 +37,7 @@ class Server:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
                 try:
                     waiting += [int(child) for child in task.read_text().split()]
-                except FileNotFoundError:
+                except (FileNotFoundError, ProcessLookupError):
                     continue
         return found
 
@@ -47,7 +47,7 @@ class Server:
         for pid in self.family():
             try:
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 continue
             total += int(fields[11]) + int(fields[12])
         return total / TICK
@@ -56,7 +56,11 @@ class Server:
         """Return the proportional memory of the whole family in MB of 1,000,000 bytes."""
         total = 0
         for pid in self.family():
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            try:
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+                continue
+            for line in lines:
                 if line.startswith("Pss:"):
                     total += int(line.split()[1]) * 1024
         return total / 1e6

@@ -17,6 +17,7 @@ import select
 import signal
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ from granian.server.mp import MPServer, WorkerProcess
 from parvis.cli.logs import logging_config
 from parvis.cli.port import check_port
 from parvis.cli.running import drop_pid, write_pid
+from parvis.cli.say import gettext as _
 from parvis.config import Config
 from parvis.errors import ParvisError
 
@@ -39,6 +41,11 @@ BACKPRESSURE = 20_000
 KILL_TIMEOUT = 5
 # Seconds a worker may take to start: a migration of a large table can be long.
 START_TIMEOUT = 900.0
+# Workers that end unexpectedly are replaced at once; so many of them within a minute end the service, for whoever
+# supervises it to see. Granian gives up when one ends within 5.5 s of having been replaced, as after a reload.
+CRASHES = 10
+CRASHES_WITHIN = 60.0
+RETRY = 1.0
 _READY = b"+"
 _FAILED = b"-"
 
@@ -87,6 +94,7 @@ class Supervisor(MPServer):
         self._life = os.pipe()
         # The pipe of the worker that is being started; it inherits the end to write to.
         self._report = (-1, -1)
+        self.crashes: deque[float] = deque(maxlen=CRASHES)
 
     def serve(self, *args: Any, **kwargs: Any) -> None:
         """Start the workers and supervise them."""
@@ -169,21 +177,36 @@ class Supervisor(MPServer):
     def _respawn_workers(self, workers: Any, spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
         """Replace workers: a former one stops only when the new one answers, and stays when it does not."""
         for idx in workers:
-            former = self.wrks[idx]
-            worker = self._spawn_worker(idx, spawn_target, target_loader)
-            worker.start()
-            problem = self._await_ready(worker)
-            if problem is not None:
-                worker.join()
-                if not former.is_alive():
-                    self.shutdown()
-                    raise StartFailed(problem)
-                log = logging.getLogger("parvis")
-                log.error("the former workers go on serving, since a new one did not start: %s", problem)
-                return
-            self.respawned_wrks[idx] = time.monotonic()
+            while not self._replace(idx, spawn_target, target_loader):
+                if self.interrupt_signal:
+                    return
+                time.sleep(RETRY)
+
+    def _replace(self, idx: int, spawn_target: Any, target_loader: Any) -> bool:
+        """Replace one worker; False when nobody serves in its place yet. StartFailed after too many crashes."""
+        if len(self.crashes) == CRASHES and time.monotonic() - self.crashes[0] < CRASHES_WITHIN:
+            self.shutdown()
+            raise StartFailed(
+                _("The workers ended %(count)s times within a minute; the service stops.")
+                % {"count": CRASHES},
+                remedy=_("Look at the log for what they said last, then run: parvis doctor"),
+            )
+        former = self.wrks[idx]
+        worker = self._spawn_worker(idx, spawn_target, target_loader)
+        worker.start()
+        problem = self._await_ready(worker)
+        if problem is None:
             self.wrks[idx] = worker
             self._stop(former)
+            return True
+        worker.join()
+        log = logging.getLogger("parvis")
+        if former.is_alive():
+            log.error("the former workers go on serving, since a new one did not start: %s", problem)
+            return True
+        log.error("a worker did not start; trying again: %s", problem)
+        self.crashes.append(time.monotonic())
+        return False
 
     def _stop(self, worker: WorkerProcess) -> None:
         worker.terminate()
@@ -222,6 +245,8 @@ class _Worker(WorkerProcess):
     def _watcher(self) -> None:
         self.inner.join()
         if self.is_ready and not self.interrupt_by_parent:
+            supervisor: Any = self.parent
+            supervisor.crashes.append(time.monotonic())
             self.parent.interrupt_children.append(self.idx)
             self.parent.main_loop_interrupt.set()
 

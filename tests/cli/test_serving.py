@@ -5,15 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pwd
-import shutil
 import signal
 import socket
-import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.client import RemoteDisconnected
 from pathlib import Path
 from typing import Any
@@ -141,6 +137,45 @@ def test_a_worker_that_dies_is_replaced(instance: Path, start: Command, port: in
     assert worker not in server.family()
 
 
+def test_a_worker_that_dies_right_after_a_reload_is_replaced(
+    instance: Path, start: Command, port: int
+) -> None:
+    server = start("serve", "--dir", instance, port=port)
+    server.wait_for("http://localhost")
+    for _ in range(2):
+        before = server.family()[1:]
+        server.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 30
+        while (now := server.family()[1:]) == before or len(now) != 1:
+            assert time.monotonic() < end, "the reload did not end"
+            time.sleep(0.05)
+        os.kill(now[0], signal.SIGKILL)
+        answered = 0
+        while answered != 200 and time.monotonic() < end:
+            time.sleep(0.1)
+            with contextlib.suppress(OSError):
+                answered = server.get("/health/live")
+        assert answered == 200
+    assert server.end() == 0
+
+
+def test_workers_that_die_again_and_again_end_the_service(instance: Path, start: Command, port: int) -> None:
+    server = start("serve", "--dir", instance, port=port)
+    server.wait_for("http://localhost")
+    end = time.monotonic() + 90
+    while server.process.poll() is None and time.monotonic() < end:
+        for worker in server.family()[1:]:
+            with contextlib.suppress(OSError):
+                if server.get("/health/live") == 200:
+                    os.kill(worker, signal.SIGKILL)
+        time.sleep(0.05)
+    assert server.process.returncode not in (None, 0)
+    said = server.err.read_text()
+    assert "10 times within a minute" in said
+    assert "Traceback" not in said
+    server.wait_until_gone()
+
+
 def test_a_taken_port_is_named_before_anything_starts(instance: Path, port: int, parvis: Command) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
@@ -185,17 +220,6 @@ def test_logs_for_programs_are_one_json_object_a_line(instance: Path, start: Com
         assert json.loads(line)["level"] in ("debug", "info", "warning", "error")
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0755", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("this machine lets nobody mount")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 @is_root
 def test_a_full_disk_ends_in_one_line_and_loses_nothing(small_disk: Path, parvis: Command) -> None:
     folder = small_disk / "instance"
@@ -231,30 +255,10 @@ def test_a_new_instance_on_a_full_disk(small_disk: Path, parvis: Command) -> Non
     assert not (small_disk / "instance" / "parvis.toml").exists()
 
 
-def as_nobody(folder: Path) -> tuple[str, ...]:
-    """Return the words that run a command as nobody; root is not bound by permissions."""
-    setpriv = shutil.which("setpriv")
-    if setpriv is None or os.geteuid() != 0:
-        pytest.skip("needs root and setpriv")
-    nobody = pwd.getpwnam("nobody")
-    for path in [folder, *folder.rglob("*")]:
-        os.chown(path, nobody.pw_uid, nobody.pw_gid)
-    words = (setpriv, f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups", "--")
-    if subprocess.run([*words, shutil.which("true") or "true"], capture_output=True).returncode != 0:
-        pytest.skip("setpriv is not allowed here")
-    return words
-
-
-@pytest.fixture
-def reachable() -> Iterator[Path]:
-    """Return a folder below which any account can reach its files; pytest's own are closed to others."""
-    with tempfile.TemporaryDirectory(prefix="parvis-test-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_a_read_only_database(reachable: Path, parvis: Command, port: int, what: str) -> None:
+def test_a_read_only_database(
+    reachable: Path, parvis: Command, port: int, as_nobody: Command, what: str
+) -> None:
     instance = reachable / "instance"
     assert parvis("init", instance).code == 0
     assert parvis("migrate", "--dir", instance).code == 0
