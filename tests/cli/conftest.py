@@ -7,12 +7,14 @@ import contextlib
 import functools
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -72,6 +74,41 @@ def run(
 def parvis() -> Callable[..., Done]:
     """Run the command and return how it ended and what it said."""
     return run
+
+
+@pytest.fixture
+def in_full() -> Callable[..., tuple[list[str], dict[str, str]]]:
+    """Return the words and the environment that `parvis` would run with."""
+
+    def full(*words: str | Path, env: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+        return [str(PARVIS), *map(str, words)], environment(**env)
+
+    return full
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """Install a plugin made of the source of its plugin.py; return the environment in which it is installed.
+
+    One named `feeds` takes the place of the real one, as the package that came first.
+    """
+    folder = tmp_path / "site-packages"
+
+    def installed(name: str, source: str) -> dict[str, str]:
+        package = folder / f"parvis_{name}_sample"
+        about = folder / f"parvis_{name}-9.0.dist-info"
+        for made in (package, about):
+            made.mkdir(parents=True, exist_ok=True)
+        (package / "__init__.py").touch()
+        (package / "plugin.py").write_text(textwrap.dedent(source))
+        (about / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: parvis-{name}\nVersion: 9.0\nSummary: A sample.\n"
+            "Requires-Dist: parvis-core>=0.1,<1\n"
+        )
+        (about / "entry_points.txt").write_text(f"[parvis.plugins]\n{name} = {package.name}.plugin\n")
+        return {"PYTHONPATH": str(folder)}
+
+    return installed
 
 
 @pytest.fixture
@@ -157,3 +194,55 @@ def start(tmp_path: Path) -> Iterator[Any]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         server.process.wait()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0755", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("this machine lets nobody mount")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def as_nobody() -> Callable[[Path], tuple[str, ...]]:
+    """Give a folder to nobody and return the words that run a command so; root is not bound by permissions."""
+    return _as_nobody
+
+
+def _as_nobody(folder: Path) -> tuple[str, ...]:
+    setpriv = shutil.which("setpriv")
+    if setpriv is None or os.geteuid() != 0:
+        pytest.skip("needs root and setpriv")
+    nobody = pwd.getpwnam("nobody")
+    for path in [folder, *folder.rglob("*")]:
+        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+    words = (setpriv, f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups", "--")
+    if subprocess.run([*words, shutil.which("true") or "true"], capture_output=True).returncode != 0:
+        pytest.skip("setpriv is not allowed here")
+    return words
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """Return a folder below which any account can reach its files; pytest's own are closed to others."""
+    with tempfile.TemporaryDirectory(prefix="parvis-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def newer_program(tmp_path: Path) -> dict[str, str]:
+    """Return an environment in which the program has one migration of the core more."""
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / "m0002.py").write_text(
+        "async def forwards(schema):\n    await schema.execute('CREATE TABLE grown (id INTEGER PRIMARY KEY)')\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import parvis.data.migrations\nparvis.data.migrations.__path__.append({str(more)!r})\n"
+    )
+    return {"PYTHONPATH": str(tmp_path)}

@@ -28,20 +28,6 @@ def refuse_newer(folder: Path) -> None:
     database.close()
 
 
-@pytest.fixture
-def newer_program(tmp_path: Path) -> dict[str, str]:
-    """Return an environment in which the program has one migration of the core more."""
-    more = tmp_path / "more"
-    more.mkdir()
-    (more / "m0002.py").write_text(
-        "async def forwards(schema):\n    await schema.execute('CREATE TABLE grown (id INTEGER PRIMARY KEY)')\n"
-    )
-    (tmp_path / "sitecustomize.py").write_text(
-        f"import parvis.data.migrations\nparvis.data.migrations.__path__.append({str(more)!r})\n"
-    )
-    return {"PYTHONPATH": str(tmp_path)}
-
-
 # -- init -----------------------------------------------------------------------------------------------------
 
 
@@ -241,6 +227,8 @@ def test_members_from_the_command_line(instance: Path, parvis: Command) -> None:
     last = member("role", str(ann["id"]), "member")
     assert last.code == 1
     assert "last administrator" in last.line()
+    in_french = parvis("member", "role", "ann-lee", "member", "--dir", instance, env={"PARVIS_LANG": "fr"})
+    assert "dernier administrateur" in in_french.line()
     links = [member("sign-in-link", "ann-lee", "--json").json["sign_in_link"] for _ in range(2)]
     assert links[0] != links[1]
     assert member("reset", "@ann-lee", "--json").json["email"] == "ann.lee@c.example"

@@ -19,7 +19,7 @@ import click
 from parvis.cli.init import FolderTaken, Wishes, make_instance
 from parvis.cli.port import check_port
 from parvis.cli.say import gettext as _
-from parvis.cli.say import say, warn
+from parvis.cli.say import language, say, translate_now, warn
 from parvis.cli.serve import address_of, announcing, warn_about_workers
 from parvis.config import LANGUAGES, Config, check_settings, is_loopback, load_config
 from parvis.config import Phrase as _l  # noqa: N813
@@ -192,12 +192,18 @@ def _seed(config: Config) -> None:
         from parvis.app import open_site
         from parvis.cli.database import prepare_database
         from parvis.demo import seed
+        from parvis.services.i18n import use_locale
 
         await prepare_database(config, migrate=True)
         async with open_site(config) as site:
-            refuse_missing_parts(site)
-            await seed(progress_bar(sys.stderr.isatty()))
-            refuse_missing_parts(site)
+            try:
+                refuse_missing_parts(site)
+                await seed(progress_bar(sys.stderr.isatty()))
+                refuse_missing_parts(site)
+            except ParvisError as error:
+                use_locale(language(), config.site.time_zone)
+                translate_now(error)
+                raise
 
     asyncio.run(fill())
 
@@ -216,12 +222,8 @@ def refuse_missing_parts(site: Site) -> None:
 
 
 def _failed(plugin: str, reason: object) -> DemoFailed:
-    from parvis.cli.say import language
-    from parvis.services.i18n import use_locale
-
-    use_locale(language())
     return DemoFailed(
-        _l("The demo was not made: the module {name} failed. {reason}", name=plugin, reason=str(reason)),
+        _l("The demo was not made: the module {name} failed. {reason}", name=plugin, reason=reason),
         remedy=_l("Mend or uninstall it, then run the command again. --traceback shows where it failed."),
     )
 

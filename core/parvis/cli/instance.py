@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from parvis.cli.say import gettext as _
-from parvis.cli.say import language
+from parvis.cli.say import language, translate_now
 from parvis.config import Config, load_config
+from parvis.errors import ParvisError
 
 if TYPE_CHECKING:
     from parvis.site import Site
@@ -56,6 +57,10 @@ def in_site(config: Config, work: Callable[[Site], Awaitable[T]]) -> T:
 
         async with open_site(config) as site:
             use_locale(language(), config.site.time_zone)
-            return await work(site)
+            try:
+                return await work(site)
+            except ParvisError as error:
+                translate_now(error)
+                raise
 
     return asyncio.run(opened())

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any
 
 from parvis.config import LANGUAGES, Phrase
-from parvis.errors import Invalid, ParvisError
+from parvis.errors import Invalid, ParvisError, PluginError
 
 
 @functools.cache
@@ -52,11 +52,22 @@ def told(problem: object) -> str:
         parts = [f"{name}: {told(text)}" for name, text in problem.fields.items()]
         return " ".join([*([told(problem.message)] if problem.message else []), *parts])
     if isinstance(problem, ParvisError):
-        parts = [told(problem.message), told(problem.remedy)]
-        return " ".join(part for part in parts if part) or type(problem).__name__
+        message, remedy = told(problem.message) or type(problem).__name__, told(problem.remedy)
+        if isinstance(problem, PluginError):
+            message = f"{problem.plugin}: {message}"
+        if remedy and message[-1] not in ".!?:":
+            message += "."
+        return f"{message} {remedy}".strip()
     text = problem.translated(gettext) if isinstance(problem, Phrase) else str(problem)
     # No-break spaces stay: French puts them before its punctuation.
     return re.sub(r"[ \t\r\n]+", " ", text).strip()
+
+
+def translate_now(error: ParvisError) -> None:
+    """Turn the lazily translated texts of an error into text while the site that translates them is open."""
+    error.message, error.remedy = told(error.message), told(error.remedy)
+    if isinstance(error, Invalid):
+        error.fields = {name: told(text) for name, text in error.fields.items()}
 
 
 def say(text: str = "") -> None:
