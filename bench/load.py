@@ -55,6 +55,21 @@ class Connection:
         body = await self._reader.readexactly(length) if length else b""
         return int(head[9:12]), body
 
+    async def ask_again(self, request: bytes) -> tuple[int, bytes]:
+        """Do the same; a kept connection that the server closed meanwhile is opened anew, as browsers do.
+
+        RFC 9112, section 9.3.1: requests that may be repeated are; posts carry a key that publishes once.
+        """
+        kept = self._writer is not None
+        try:
+            return await self.ask(request)
+        except (ConnectionError, asyncio.IncompleteReadError) as error:
+            if not kept or getattr(error, "partial", b""):
+                raise
+        self.close()
+        self._writer = None
+        return await self.ask(request)
+
     def close(self) -> None:
         """Close the connection."""
         if self._writer is not None:

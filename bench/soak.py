@@ -124,7 +124,7 @@ async def _reader(port: int, tokens: list[str], count: Count, end: float) -> Non
         token = random.choice(tokens)
         path = random.choice(["/", "/", "/people", "/spaces", random.choice(addresses)])
         try:
-            status, body = await connection.ask(load.get(path, token))
+            status, body = await connection.ask_again(load.get(path, token))
         except (OSError, EOFError, ValueError) as error:
             connection.close()
             connection = load.Connection(port)
@@ -155,7 +155,7 @@ async def _writer(port: int, tokens: list[str], count: Count, end: float) -> Non
                 "title": "",
                 "text": f"Essai {key}",
             }
-            status, _ = await connection.ask(load.post("/feeds/posts", token, fields))
+            status, _ = await connection.ask_again(load.post("/feeds/posts", token, fields))
         except (OSError, EOFError, ValueError, RuntimeError) as error:
             connection.close()
             connection = load.Connection(port)
