@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
@@ -29,6 +30,8 @@ POLICY_TEXT = (
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; manifest-src 'self'"
 )
 POLICY = POLICY_TEXT.encode()
+# Of answers that are no page: whatever stands in them, a browser that opens one runs and loads nothing.
+_BARE_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _SECURITY: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -37,6 +40,7 @@ _SECURITY: tuple[tuple[bytes, bytes], ...] = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), interest-cohort=()"),
 )
+log = logging.getLogger("parvis.web")
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -58,11 +62,13 @@ class Outer:
             await self._app(scope, receive, send)
             return
         path = scope["path"]
+        if scope["method"] == "HEAD":
+            send = _without_body(send)
         if path == "/health/live":
             await _plain(send, 200, b"ok\n")
             return
-        if "\x00" in path or b"%00" in scope["query_string"]:
-            # No address of ours holds it, and PostgreSQL refuses it in any text.
+        if "\x00" in path or b"%00" in scope["query_string"] or not _is_text(path):
+            # No address of ours holds NUL, and PostgreSQL refuses it in any text.
             await _plain(send, 400, b"This address cannot be read.\n")
             return
         headers = headers_of(scope)
@@ -70,17 +76,22 @@ class Outer:
             await self._static(scope, headers, send)
             return
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        if not self._known_host(host):
+        if not self._known_host(host) or sum(name == b"host" for name, _ in scope["headers"]) > 1:
             await _plain(send, 400, b"This host name is not served here. Add it to server.allowed_hosts.\n")
             return
         state = self._state(scope, headers)
         if scope["method"] not in _SAFE and not _same_site(headers, host, self._origin):
             await _plain(send, 403, b"This request came from another site and was refused.\n")
             return
-        await self._identify(scope, headers, state)
+        try:
+            await self._identify(scope, headers, state)
+        except Exception:
+            # No page can be made without knowing for whom; what is wrong stands in the log.
+            log.exception("request %s: nobody could be identified", state.request_id)
+            await _plain(send, 503, b"Parvis cannot reach its data. Try again in a minute.\n")
+            return
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
-            send = _without_body(send)
         token = use_locale(state.language, state.time_zone)
         try:
             await self._app(self._gated(scope, path), receive, self._sender(scope, send))
@@ -90,15 +101,17 @@ class Outer:
     async def _static(self, scope: Any, headers: dict[bytes, bytes], send: Any) -> None:
         status, answer, body = renderer().static.answer(scope["path"], headers)
         answer.append((b"content-length", str(len(body)).encode()))
-        answer.extend(_SECURITY[:1])
+        answer.extend((*_SECURITY, _BARE_POLICY))
         await send({"type": "http.response.start", "status": status, "headers": answer})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await send({"type": "http.response.body", "body": body})
 
     def _known_host(self, host: str) -> bool:
         if "*" in self._hosts:
             return True
-        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-        return name in self._hosts
+        name, colon, port = host.rpartition(":")
+        if not colon or host.endswith("]"):
+            return host in self._hosts
+        return name in self._hosts and port.isdecimal()
 
     def _state(self, scope: Any, headers: dict[bytes, bytes]) -> RequestState:
         address, secure = self._client(scope, headers)
@@ -171,6 +184,8 @@ class Outer:
                 headers.extend(item for item in _SECURITY if item[0] not in names)
                 if b"content-security-policy" not in names:
                     headers.append((b"content-security-policy", POLICY))
+                if b"cache-control" not in names:
+                    headers.append((b"cache-control", b"no-store"))
                 headers.append((b"x-request-id", state.request_id.encode()))
                 if state.secure:
                     headers.append((b"strict-transport-security", b"max-age=31536000"))
@@ -209,6 +224,15 @@ def _same_site(headers: dict[bytes, bytes], host: str, origin: str) -> bool:
         return True
     # Compared as written, never taken apart: browsers send exactly scheme, host and port (RFC 6454, 6.2).
     return sent.decode("latin-1").lower() in (origin, f"http://{host}", f"https://{host}")
+
+
+def _is_text(path: str) -> bool:
+    """Whether UTF-8 can say it: servers may leave halves of pairs where an address held bytes that are no text."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _within(address: str, networks: list[Any]) -> bool:
@@ -255,6 +279,7 @@ async def _plain(send: Any, status: int, body: bytes) -> None:
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         *_SECURITY,
+        _BARE_POLICY,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

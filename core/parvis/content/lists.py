@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from parvis.content.access import ReadQuery
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 PAGE = 25
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Microseconds since then, to the year 5138, and an id that both databases can hold.
+_PLACE = re.compile(r"([0-9]{1,17})\.([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +28,15 @@ class Before:
     id: int
 
     def __str__(self) -> str:
-        return f"{self.published.timestamp() * 1_000_000:.0f}.{self.id}"
+        return f"{(self.published - _EPOCH) // timedelta(microseconds=1)}.{self.id}"
 
     @classmethod
     def parse(cls, text: str | None) -> Before | None:
         """Read a place from an address; an unusable one is the top of the list."""
         if not text:
             return None
-        moment, _, content = text.partition(".")
-        try:
-            return cls(datetime.fromtimestamp(int(moment) / 1_000_000, tz=UTC), int(content))
-        except (ValueError, OverflowError, OSError):
-            return None
+        match = _PLACE.fullmatch(text)
+        return cls(_EPOCH + timedelta(microseconds=int(match[1])), int(match[2])) if match else None
 
 
 T = TypeVar("T", ContentRow, ContentKey)

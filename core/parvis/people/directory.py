@@ -64,6 +64,11 @@ class After(msgspec.Struct, frozen=True):
     name: str
     id: int
 
+    @classmethod
+    def parse(cls, name: str, id_: int) -> After | None:
+        """Read a place from an address; an empty or unusable one is the top of the list."""
+        return cls(name[:200], id_) if name and 0 <= id_ < 2**63 else None
+
 
 class DirectoryPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of the directory; `total` counts everybody who matches, on all pages."""

@@ -72,7 +72,7 @@ async def people(
     request: Request, q: FromQuery[str] = "", after: FromQuery[str] = "", after_id: FromQuery[int] = 0
 ) -> dict[str, Any]:
     """Return one page of the directory as the reader sees it; `next` goes into `after` and `after_id`."""
-    found = await directory(request.actor, query=q, after=After(after, after_id) if after else None)
+    found = await directory(request.actor, query=q, after=After.parse(after, after_id))
     cards = await person_cards([row.id for row in found.people])
     rest = {"after": found.next.name, "after_id": found.next.id} if found.next else None
     return {"people": [_person(cards[row.id]) for row in found.people], "next": rest}

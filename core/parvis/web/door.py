@@ -8,11 +8,13 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from parvis.errors import Forbidden, SignInRequired
+from parvis.errors import Forbidden, NotFound, SignInRequired
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.services.secrets import unmask
 from parvis.web.request import Request, state_in
 
+LAST_ID = 2**63 - 1
+"""No number in an address names anything above it: neither database could even be asked."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -22,13 +24,17 @@ async def door(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRout
     Forged requests: `Sec-Fetch-Site` or `Origin` tells where a request comes from (the outer wrapper refuses
     other sites), and the session's own token must come along as header or field.
     """
+    numbers: dict[str, Any] = connection.path_params  # typed as texts, parsed as routes say
+    if any(isinstance(value, int) and value > LAST_ID for value in numbers.values()):
+        raise NotFound()
     state = state_in(connection.scope)
     if state.actor.member is None and not handler.opt.get("public"):
         raise SignInRequired()
     if connection.scope.get("method") in SAFE or handler.opt.get("own_door"):
         return
     token = connection.headers.get("X-CSRF-Token")
-    if token is None and isinstance(connection, Request):
+    # A body that the handler reads as it comes is not read here before it: its token is in the header.
+    if token is None and isinstance(connection, Request) and not handler.opt.get("streams"):
         value = (await connection.form()).get("csrf")
         token = value if isinstance(value, str) else None
     secret = unmask(token) if token else None

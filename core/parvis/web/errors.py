@@ -76,6 +76,8 @@ async def answer_error(request: Request, error: Exception) -> Response[Any]:
     headers = {"Cache-Control": "no-store"}
     if isinstance(known, TooMany):
         headers["Retry-After"] = str(known.retry_after)
+    if isinstance(error, HTTPException) and error.headers and "allow" in error.headers:
+        headers["Allow"] = error.headers["allow"]
     if request.wants_json:
         return _problem(known, title, message, request, headers)
     context: dict[str, Any] = {"title": title, "message": message, "remedy": remedy, "error": known}
@@ -84,7 +86,7 @@ async def answer_error(request: Request, error: Exception) -> Response[Any]:
     else:
         base = await base_context(request)
         text = renderer().render("parvis/error.html", {**base, **context, "partial": False})
-        response = Response(text.encode(), media_type="text/html; charset=utf-8", status_code=known.status)
+        response = Response(text.encode(), media_type="text/html", status_code=known.status)
     response.headers.update(headers)
     return response
 

@@ -43,7 +43,7 @@ async def show_members(
     if not is_readable(request.actor, space):
         return redirect(request, url("spaces.about", slug=space.slug))
     query, add = q.strip()[:100], add.strip()[:100]
-    start = After(after[:200], after_id) if after else None
+    start = After.parse(after, after_id)
     rows, rest = await members_of(space, query=query, after=start)
     next_url = None
     if rest is not None:

@@ -39,7 +39,7 @@ async def show_directory(
 ) -> Response[Any]:
     """List the people the reader sees, by family name, a page at a time."""
     query, site, team = q.strip()[:100], site[:100], team[:100]
-    start = After(after[:200], after_id) if after else None
+    start = After.parse(after, after_id)
     found = await directory(request.actor, query=query, site=site, team=team, after=start)
     cards = await person_cards([row.id for row in found.people])
     filters = {"q": query or None, "site": site or None, "team": team or None}

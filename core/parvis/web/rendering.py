@@ -23,7 +23,7 @@ from parvis.web.shell import shell_context
 if TYPE_CHECKING:
     from parvis.declarations import Fragment
 
-HTML = "text/html; charset=utf-8"
+HTML = "text/html"  # Litestar adds the charset
 # Left as they are in an address; all else is percent-encoded, since headers hold ASCII (RFC 9110, 5.5).
 _IN_ADDRESSES = "/#%[]=:;$&()+,!?*@'~"
 

@@ -136,7 +136,8 @@ class StaticFiles:
         lasting = asset is not None
         asset = asset or self._plain.get(name)
         if asset is None:
-            return 404, [(b"content-type", b"text/plain; charset=utf-8")], b"Not found\n"
+            plain = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+            return 404, plain, b"Not found\n"
         tag = f'"{asset.tag}"'.encode()
         answer: list[tuple[bytes, bytes]] = [
             (b"etag", tag),
