@@ -236,7 +236,7 @@ document.addEventListener("keydown", (event) => {
   }
   if (!("shortcuts" in words) || dialog.open || event.target.matches("input, textarea, select, [contenteditable]")) return;
   const posts = $$("[role=feed] > article, .post");
-  if (event.key === "?") $("#keys")?.togglePopover();
+  if (event.key === "?") $("[popovertarget=keys]")?.click(); // by its button, beside which it opens
   else if (event.key === "n") {
     event.preventDefault();
     $("[data-compose], #composer-open")?.click();
