@@ -1,6 +1,6 @@
 """The spine: what people write, who may read it, and what happens to it."""
 
-from parvis.content.access import ReadQuery, access_content, may, readable_contents
+from parvis.content.access import ReadQuery, access_content, listed_types, may, readable_contents
 from parvis.content.actions import (
     Written,
     edit,
@@ -51,6 +51,7 @@ __all__ = (
     "feed",
     "feed_keys",
     "files_of",
+    "listed_types",
     "may",
     "own_files",
     "pin",

@@ -20,7 +20,7 @@ from parvis.site import current
 from parvis.spaces.decide import allowed, demand
 
 if TYPE_CHECKING:
-    from parvis.declarations import ContentFilter
+    from parvis.declarations import ContentFilter, ContentType
     from parvis.people.actor import Actor
 
 _ALIAS = re.compile(r'"?\bcontent\b"?\.')
@@ -211,6 +211,11 @@ _REMOVED = PreparedSQL(
     "WHERE content.id = :id AND content.state = 'removed' AND content.audience = any(:audiences)",
     short=True,
 )
+
+
+def listed_types() -> list[ContentType]:
+    """Return the types of content that lists may be narrowed to, as the enabled plugins declare them."""
+    return [declared.value for declared in current().plugins.content_types.values() if declared.value.feed]
 
 
 async def access_content(actor: Actor, content: int, permission: str | None = None) -> ContentRow:

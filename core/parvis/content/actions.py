@@ -6,8 +6,8 @@ follows. No hook of another plugin, no mail, file or HTTP wait happens inside it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,8 @@ class Written:
     text: str
     language: str = ""
     files: Sequence[int] = ()
+    alts: Mapping[int, str] = field(default_factory=dict)
+    """What is read in place of the pictures among the files."""
 
 
 async def publish(
@@ -150,7 +152,7 @@ async def publish(
                 at=now,
             )
             if written.files:
-                await attach_files(actor, content, written.files)
+                await attach_files(actor, content, written.files, alts=written.alts)
             emit(
                 Event(
                     name="content.held" if held else "content.published",
@@ -247,7 +249,7 @@ async def edit(
             editor=actor.member,
             at=now,
         )
-        await attach_files(actor, content, written.files, replace=True)
+        await attach_files(actor, content, written.files, alts=written.alts, replace=True)
         emit(Event(name="content.edited", content=content, space=row.space, actor=actor.member))
     changed = await _BY_ID.one(id=content)
     if changed is None:

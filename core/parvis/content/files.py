@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,9 @@ _ATTACH_MEMBER = PreparedSQL(
     "UPDATE file SET member = :member WHERE id = :id AND owner = :owner AND content IS NULL AND space IS NULL"
     " RETURNING id"
 )
-_ALT = PreparedSQL("UPDATE file SET alt = :alt WHERE id = :id AND owner = :owner RETURNING id")
+_ALT = PreparedSQL(
+    "UPDATE file SET alt = :alt WHERE id = :id AND content = :content AND alt <> :alt", short=True
+)
 _DROP = PreparedSQL(
     "DELETE FROM file WHERE id = :id AND owner = :owner AND content IS NULL AND space IS NULL AND member IS NULL"
     " RETURNING id, size, hash, variants, owner",
@@ -223,10 +225,18 @@ async def own_files(actor: Actor, ids: Sequence[int]) -> list[StoredFile]:
     return found
 
 
-async def attach_files(actor: Actor, content: int, files: Sequence[int], *, replace: bool = False) -> None:
+async def attach_files(
+    actor: Actor,
+    content: int,
+    files: Sequence[int],
+    *,
+    alts: Mapping[int, str] | None = None,
+    replace: bool = False,
+) -> None:
     """Attach files to a content in the caller's transaction, in this order; others are let go with `replace`.
 
-    Only one's own unattached files can be attached: Invalid otherwise.
+    `alts` says, by file, what is read in place of pictures. Only one's own unattached files can be attached: Invalid
+    otherwise.
     """
     if len(files) > MOST_FILES:
         raise Invalid({"files": _l("A publication holds 20 files at most.")})
@@ -235,6 +245,8 @@ async def attach_files(actor: Actor, content: int, files: Sequence[int], *, repl
         row = row or await _ATTACH.one(id=file, content=content, owner=actor.member, position=position)
         if row is None:
             raise Invalid({"files": _l("One of the files is no longer there; send it again.")})
+    for file, alt in (alts or {}).items():
+        await _ALT(id=file, content=content, alt=alt)
     if replace:
         await _DETACH(content=content, keep=list(files), now=datetime.now(UTC))
 
@@ -248,12 +260,6 @@ async def attach_to_space(actor: Actor, space: int, file: int) -> None:
 async def attach_to_member(actor: Actor, member: int, file: int) -> None:
     """Make one's own unattached file a file of a member, such as a picture."""
     if await _ATTACH_MEMBER.one(id=file, owner=actor.member, member=member) is None:
-        raise NotFound()
-
-
-async def describe_picture(actor: Actor, file: int, alt: str) -> None:
-    """Set the text read in place of one's own picture."""
-    if await _ALT.one(id=file, owner=actor.member, alt=alt[:500]) is None:
         raise NotFound()
 
 

@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from parvis.content import access_content, allowed, may, pin, remove, undo_remove
+from parvis.content.access import removed_content
 from parvis.errors import NotFound
 from parvis.services.i18n import format_date, today
 from parvis.services.i18n import gettext as _
@@ -50,7 +51,10 @@ async def show_space(request: Request, slug: FromPath[str]) -> Response[Any]:
 @get("/c/{content_id:int}", name="content.show")
 async def show_content(request: Request, content_id: FromPath[int]) -> Response[Any]:
     """Show one content at its lasting address, with what plugins add after it."""
-    row = await access_content(request.actor, content_id)
+    try:
+        row = await access_content(request.actor, content_id)
+    except NotFound:
+        return await _removed(request, content_id)
     declared = current().plugins.content_types.get(row.type)
     if declared is not None and declared.value.url is not None and row.root is None:
         address = declared.value.url(row)
@@ -70,6 +74,25 @@ async def show_content(request: Request, content_id: FromPath[int]) -> Response[
         title=row.title or _("Publication"),
         space=None,
     )
+
+
+async def _removed(request: Request, content_id: int) -> Response[Any]:
+    """Tell its author and its remover that a content was removed; NotFound for everybody else."""
+    row, removed_by = await removed_content(request.actor, content_id)
+    undo = _undo(row.id) if removed_by == request.actor.member else None
+    return await page(
+        request,
+        "parvis/content/removed.html",
+        status=410,
+        content=row,
+        undo=undo,
+        title=row.title,
+        space=None,
+    )
+
+
+def _undo(content_id: int) -> dict[str, Any]:
+    return {"label": _("Undo"), "url": f"/c/{content_id}/undo", "fields": {}}
 
 
 @get("/c/{content_id:int}/menu", name="content.menu")
@@ -109,7 +132,7 @@ async def _content_entries(request: Request, row: Any) -> list[dict[str, str]]:
 async def remove_content(request: Request, content_id: FromPath[int]) -> Response[Any]:
     """Take a content away; the message offers to bring it back."""
     row = await remove(request.actor, content_id)
-    undo = {"label": _("Undo"), "url": f"/c/{row.id}/undo", "fields": {}}
+    undo = _undo(row.id)
     if request.is_partial:
         return await fragment(request, "parvis/content/_removed.html", content=row, undo=undo)
     return redirect(request, await _back(request, row), flash=_("The publication was removed."), action=undo)

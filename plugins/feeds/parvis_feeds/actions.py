@@ -31,12 +31,19 @@ LONGEST_TITLE = 160
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostText:
-    """What somebody wrote: title, Markdown, language and the files sent along."""
+    """What somebody wrote: title, Markdown, language, the files sent along and what the pictures show."""
 
     text: str
     title: str = ""
     language: str = ""
     files: list[int] = field(default_factory=list)
+    alts: dict[int, str] = field(default_factory=dict)
+
+    def written(self) -> Written:
+        """Return what the spine keeps of it."""
+        return Written(
+            title=self.title.strip(), text=self.text, language=self.language, files=self.files, alts=self.alts
+        )
 
     def checked(self) -> PostText:
         """Return this text, or raise Invalid with what to mend at which field."""
@@ -76,7 +83,7 @@ async def write_post(
         permission="feeds.publish" if space is not None else "feeds.publish_to_everyone",
         audience=audience,
         space=space,
-        written=Written(title=post.title.strip(), text=post.text, language=post.language, files=post.files),
+        written=post.written(),
         save=lambda: Post.add(columns),
         key=key,
         moment=moment,
@@ -91,7 +98,7 @@ async def rewrite_post(actor: Actor, content: int, post: PostText, *, version: i
         actor,
         content,
         version=version,
-        written=Written(title=post.title.strip(), text=post.text, language=post.language, files=post.files),
+        written=post.written(),
         save=lambda object_id: Post.replace(object_id, columns),
     )
 

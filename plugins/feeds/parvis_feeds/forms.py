@@ -15,6 +15,8 @@ from parvis.web import Request, receive_upload
 from parvis_feeds.actions import LONGEST, LONGEST_TITLE, PostText
 
 EVERYONE = "everyone"
+LONGEST_ALT = 500
+"""Characters that say what a picture shows, at most."""
 
 
 async def read_post(request: Request) -> tuple[PostText, Mapping[str, Any]]:
@@ -39,13 +41,18 @@ async def read_post(request: Request) -> tuple[PostText, Mapping[str, Any]]:
         "key": form.text("key", limit=64),
         "version": form.number("version"),
         "files": files,
+        "alts": {file: form.text(f"alt-{file}", limit=LONGEST_ALT) for file in files},
     }
     if form.checked("preview"):
         raise Invalid(wrong, values={**fields, "preview": True})
     if wrong:
         raise Invalid(wrong, values=fields)
     return PostText(
-        text=fields["text"], title=fields["title"], language=request.language, files=files
+        text=fields["text"],
+        title=fields["title"],
+        language=request.language,
+        files=files,
+        alts=fields["alts"],
     ), fields
 
 
@@ -71,6 +78,7 @@ async def composer_context(
         "choices": await audience_choices(request),
         "may_write": True,
         "files": await own_files(request.actor, values.get("files", [])),
+        "alts": values.get("alts", {}),
         "most_files": MOST_FILES,
     }
 
@@ -87,7 +95,7 @@ async def audience_choices(request: Request) -> list[dict[str, str]]:
     choices = []
     if not request.actor.is_guest:
         choices.append(
-            {"value": EVERYONE, "label": str(_l("The whole company")), "icon": "building-2", "kind": "open"}
+            {"value": EVERYONE, "label": str(_l("Everyone")), "icon": "building-2", "kind": "open"}
         )
     choices += [
         {"value": space.slug, "label": space.name, "icon": space.icon, "kind": space.kind}
@@ -121,6 +129,7 @@ async def editor_context(
         },
         "errors": {name: str(text) for name, text in (errors or {}).items()},
         "files": files,
+        "alts": values.get("alts", {}),
         "theirs": theirs,
         "preview": values.get("preview_html"),
         "most_files": MOST_FILES,

@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 from markupsafe import escape
-from parvis.content import Before, access_content, feed_keys
+from parvis.content import Before, access_content, feed_keys, listed_types
 from parvis.errors import Conflict, Invalid, NotFound
 from parvis.services.i18n import gettext as _
 from parvis.services.markup import current_markup
@@ -37,11 +37,13 @@ async def feed_context(request: Request, space: Any | None = None) -> dict[str, 
     asked = {"space": space.slug if space is not None else None, "show": None if show == ALL else show}
     place = str(found.next) if found.next else None
     cards = await joined_cards(request, rows)
+    kinds = listed_types()
     return {
         "kept_as": (base, show, before is None, bool(cards), place is None),
         "space": space,
         "cards": cards,
         "show": show,
+        "kinds": kinds if len(kinds) > 1 else [],
         "first": before is None,
         "base": base,
         "next_url": _bulk("next_url", _with(base, show=asked["show"], before=place)) if place else None,
@@ -150,7 +152,7 @@ async def save_post(request: Request, content_id: FromPath[int]) -> Response[Any
     fields: Any = {}
     try:
         text, fields = await forms.read_post(request)
-        changed = await rewrite_post(request.actor, content_id, text, version=fields["version"] or 0)
+        await rewrite_post(request.actor, content_id, text, version=fields["version"] or 0)
     except Conflict:
         fields["version"] = row.version
         theirs = await Post.source_of(row.object or 0)
@@ -162,11 +164,6 @@ async def save_post(request: Request, content_id: FromPath[int]) -> Response[Any
             values["preview_html"] = await current_markup().render_async(values.get("text", ""))
         context = await forms.editor_context(request, row, values=values, errors=error.fields)
         return await _editor(request, context, status=422 if error.fields else 200)
-    if request.is_partial:
-        (card,) = await render_cards(request, [changed])
-        return await fragment(
-            request, "parvis/content/_card.html", toast=_("Saved."), content=changed, card=card
-        )
     return redirect(request, f"/c/{content_id}", flash=_("Saved."))
 
 

@@ -158,7 +158,11 @@ async def test_only_the_author_edits_and_a_moderator_removes(people: Any, visit:
     assert (await bob.get(f"/feeds/{row['id']}/edit")).status_code == 403
     assert (await bob.post(f"/c/{row['id']}/remove")).status_code == 403
     assert (await moderator.post(f"/c/{row['id']}/remove")).status_code == 303
-    assert (await ada.get(f"/c/{row['id']}")).status_code == 404
+    told = await ada.get(f"/c/{row['id']}")
+    assert told.status_code == 410
+    assert "moderator took it away" in told.text
+    assert "mine" not in told.text
+    assert (await bob.get(f"/c/{row['id']}")).status_code == 404
     assert (await ada.post(f"/c/{row['id']}/undo")).status_code == 403
     assert (await moderator.post(f"/c/{row['id']}/undo")).status_code == 303
     assert (await ada.get(f"/c/{row['id']}")).status_code == 200

@@ -78,6 +78,9 @@ function received(form, row, stored, file) {
     thumb.alt = "";
     thumb.src = `${stored.url}?size=480`;
     row.querySelector(".upload__thumb").replaceWith(thumb);
+    const alt = row.querySelector("[data-alt]");
+    alt.querySelector("input").name = `alt-${stored.id}`;
+    alt.hidden = false;
   }
 }
 
