@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from parvis.data import Engine, Transaction, after_commit, in_transaction, savepoint, transaction
 from parvis.data import transactions as module
-from parvis.errors import Unavailable
+from parvis.errors import DatabaseUnavailable, Unavailable
 
 from .conftest import ADD, ADD_SHORT, said
 
@@ -67,6 +67,78 @@ async def test_what_follows_runs_after_the_commit_only(notes: Engine) -> None:
     assert told == ["committed"]
     after_commit(lambda: told.append("at once"))
     assert told == ["committed", "at once"]
+
+
+async def test_what_follows_runs_although_the_caller_left_during_the_commit(
+    notes: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write stands, so caches must be told and events sent, whether or not somebody still waits."""
+    told: list[str] = []
+    plain, committing = notes.commit, asyncio.Event()
+
+    async def commit(connection: Any) -> None:
+        committing.set()
+        await asyncio.sleep(0.02)
+        await plain(connection)
+
+    async def write() -> None:
+        async with transaction():
+            await ADD(says="kept", number=1)
+            after_commit(lambda: told.append("told"))
+
+    monkeypatch.setattr(notes, "commit", commit)
+    task = asyncio.create_task(write())
+    await committing.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await said() == ["kept"]
+    assert told == ["told"]
+
+
+async def test_what_follows_is_not_told_of_a_commit_that_failed(
+    notes: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def commit(connection: Any) -> None:
+        raise DatabaseUnavailable("the commit failed")
+
+    told: list[str] = []
+    monkeypatch.setattr(notes, "commit", commit)
+    with pytest.raises(DatabaseUnavailable):
+        async with transaction():
+            after_commit(lambda: told.append("never"))
+    assert told == []
+
+
+async def test_one_follower_that_fails_keeps_neither_the_others_nor_the_writer(
+    notes: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was committed cannot be taken back: an error here would tell the writer that nothing was saved."""
+    told: list[str] = []
+
+    def fails() -> None:
+        raise ValueError("a follower failed")
+
+    async with transaction():
+        await ADD(says="kept", number=1)
+        after_commit(fails)
+        after_commit(lambda: told.append("told"))
+    assert told == ["told"]
+    assert await said() == ["kept"]
+    assert "a follower failed" in caplog.text
+
+
+async def test_a_statement_that_fails_in_a_savepoint_leaves_the_transaction_usable(notes: Engine) -> None:
+    """PostgreSQL refuses every statement after a failed one, until it is taken back."""
+    async with transaction():
+        await ADD(says="before", number=1)
+        for _ in range(3):
+            with pytest.raises(Exception, match="nothing_of_this_name"):
+                async with savepoint():
+                    await ADD(says="taken back", number=1)
+                    await notes.fetch("SELECT * FROM nothing_of_this_name", ())
+        await ADD(says="after", number=1)
+    assert await said() == ["before", "after"]
 
 
 async def test_a_savepoint_needs_a_transaction(notes: Engine) -> None:

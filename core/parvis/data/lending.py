@@ -38,6 +38,7 @@ class Lending:
         self._held = 0
         self._free: list[Any] = []
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._making: set[asyncio.Future[Any]] = set()
 
     async def acquire(self) -> Any:
         """Return a connection: the one used last, else a new one, else the next given back."""
@@ -48,13 +49,7 @@ class Lending:
                     return connection
                 await self._bury(connection)
             if self._held < self._size:
-                self._held += 1
-                try:
-                    return await self._pool.acquire()
-                except BaseException:
-                    self._held -= 1
-                    self._wake()
-                    raise
+                return await self._made()
             waiter = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
             try:
@@ -63,6 +58,32 @@ class Lending:
                 if waiter.done() and not waiter.cancelled():
                     self._wake()  # the turn that came too late for this task is another's
                 raise
+
+    async def _made(self) -> Any:
+        """Return a new connection; it is made to the end even if whoever asked is cancelled, for the next.
+
+        Making one takes long on a busy server: if those who give up took it along, nobody would ever get one.
+        """
+        self._held += 1
+        making = asyncio.ensure_future(self._pool.acquire())
+        self._making.add(making)
+        making.add_done_callback(self._finish)
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(self._keep)
+            raise
+
+    def _finish(self, making: asyncio.Future[Any]) -> None:
+        self._making.discard(making)
+        if making.cancelled() or making.exception() is not None:
+            self._held -= 1
+            self._wake()
+
+    def _keep(self, making: asyncio.Future[Any]) -> None:
+        if not making.cancelled() and making.exception() is None:
+            self._free.append(making.result())
+            self._wake()
 
     async def release(self, connection: Any) -> None:
         """Take a connection back; a broken one makes room for a new one."""
@@ -85,6 +106,9 @@ class Lending:
                 return
 
     async def close(self) -> None:
-        """Give everything back to the pool."""
+        """Give everything back to the pool, once the connections that are being made are there."""
+        if self._making:
+            await asyncio.wait(self._making)
+            await asyncio.sleep(0)  # those that nobody waits for are kept by a callback
         while self._free:
             await self._pool.release(self._free.pop())

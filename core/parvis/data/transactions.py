@@ -66,6 +66,7 @@ class Transaction:
         self.callbacks: list[Callable[[], Any]] = []
         self.savepoints = 0
         self._keys = keys
+        self._committed = False
         self._longest = LONGEST if longest is None else longest
         self._parent: Transaction | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -123,15 +124,29 @@ class Transaction:
         try:
             await self._leave_limit(kind, error, trace)
             if error is None:
-                await uninterrupted(self.engine.commit(self.connection))
+                await uninterrupted(self._commit())
         finally:
             connection, self.connection = self.connection, None
             if self._token is not None:
                 _current(self.engine).reset(self._token)
-            await self._give_back(connection)
-        if error is None:
-            for callback in self.callbacks:
+            try:
+                await self._give_back(connection)
+            finally:
+                # Also when the caller was cancelled while it committed: the write stands, and has to be told.
+                if self._committed:
+                    self._tell()
+
+    async def _commit(self) -> None:
+        await self.engine.commit(self.connection)
+        self._committed = True
+
+    def _tell(self) -> None:
+        for callback in self.callbacks:
+            try:
                 callback()
+            except Exception:
+                # Raised from here it would tell the writer that nothing was saved.
+                log.exception("what follows a transaction of %s failed; the transaction stands", self.owner)
 
     async def _leave_limit(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -201,7 +216,10 @@ def in_transaction() -> bool:
 
 
 def after_commit(callback: Callable[[], Any]) -> None:
-    """Run `callback` once the task's transaction is committed, never after a rollback; at once outside of one."""
+    """Run `callback` once the task's transaction is committed, never after a rollback; at once outside of one.
+
+    It runs too when the task is cancelled while it commits. An error it raises there is logged.
+    """
     current = Transaction.of_task(bound_engine())
     if current is None:
         callback()
