@@ -127,7 +127,11 @@ def theme_folder(name: str) -> Path:
 
 
 def create_app(config: Config) -> Outer:
-    """Return the ASGI application of an instance; the instance opens with its lifespan."""
+    """Return the ASGI application of an instance; the instance opens with its lifespan.
+
+    ConfigError for a theme that is not installed: found before the lifespan, it is told in the command's language.
+    """
+    theme_folder(config.site.theme)
     app = _Late(config)
     return Outer(app, config)
 

@@ -46,6 +46,7 @@ START_TIMEOUT = 900.0
 CRASHES = 10
 CRASHES_WITHIN = 60.0
 RETRY = 1.0
+_log = logging.getLogger("parvis")
 _READY = b"+"
 _FAILED = b"-"
 
@@ -127,13 +128,12 @@ class Supervisor(MPServer):
             from parvis.cli.database import prepare_database
 
             asyncio.run(prepare_database(self._config, migrate=self._migrate))
-            from parvis.app import create_app, theme_folder
+            from parvis.app import create_app
 
-            theme_folder(self._config.site.theme)
             return _Reporting(create_app(self._config), self._report[1], self._life[0])
         except Exception as error:
             if not isinstance(error, ParvisError):
-                logging.getLogger("parvis").exception("a worker could not start")
+                _log.exception("a worker could not start")
             _report_failure(self._report[1], error)
             os._exit(1)
 
