@@ -40,8 +40,12 @@ def register_fragments() -> Sequence[Fragment]:
 
 
 async def same_people(page: SlotPage) -> object:
-    """Keep what shows people and spaces for an hour of the clock: the shell's key already tells when they changed."""
-    return datetime.now(UTC).hour
+    """Keep what shows people and spaces for an hour of the clock, as long as nobody joins or leaves a space.
+
+    Names and kinds are in the shell's key already.
+    """
+    standing = page.actor.standing
+    return (standing, datetime.now(UTC).hour) if standing is not None else None
 
 
 async def load_newcomers(page: SlotPage) -> Mapping[str, Any] | None:
