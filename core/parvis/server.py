@@ -274,7 +274,7 @@ class _Reporting:
                 os._exit(1)
             if message["type"] == "lifespan.startup.complete":
                 loop = asyncio.get_running_loop()
-                loop.add_reader(self._life, self._orphaned)
+                loop.add_reader(self._life, self._orphaned, loop)
                 # The socket opens right after this message: tell a moment later.
                 loop.call_later(0.02, self._tell_ready)
             await send(message)
@@ -285,10 +285,8 @@ class _Reporting:
         os.write(self._report, _READY)
         os.close(self._report)
 
-    def _orphaned(self) -> None:
-        import asyncio
-
-        asyncio.get_running_loop().remove_reader(self._life)
+    def _orphaned(self, loop: Any) -> None:
+        loop.remove_reader(self._life)
         os.kill(os.getpid(), signal.SIGTERM)
 
 
