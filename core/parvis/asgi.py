@@ -189,18 +189,19 @@ class Outer:
                 headers.append((b"x-request-id", state.request_id.encode()))
                 if state.secure:
                     headers.append((b"strict-transport-security", b"max-age=31536000"))
-                headers.extend(self._own_cookies(state, message["status"]))
+                is_page = any(name == b"content-type" and b"text/html" in value for name, value in headers)
+                headers.extend(self._own_cookies(state, shown=is_page and message["status"] < 300))
                 message = {**message, "headers": headers}
             await send(message)
 
         return sender
 
-    def _own_cookies(self, state: RequestState, status: int) -> list[tuple[bytes, bytes]]:
+    def _own_cookies(self, state: RequestState, *, shown: bool) -> list[tuple[bytes, bytes]]:
         """Return the cookies the wrapper sets itself: a stranger's secret, and the end of a shown message."""
         wanted = []
         if state.new_secret:
             wanted.append(f"{cookie_name(VISIT, secure=state.secure)}={state.secret}")
-        if state.flash is not None and status < 300:
+        if state.flash is not None and shown:
             wanted.append(f"{cookie_name(FLASH, secure=state.secure)}=; Max-Age=0")
         attributes = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if state.secure else "")
         return [(b"set-cookie", (cookie + attributes).encode()) for cookie in wanted]

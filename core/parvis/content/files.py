@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from parvis.content.access import access_content
 from parvis.data import PreparedSQL, transaction
-from parvis.errors import Invalid, NotFound, StorageFull
+from parvis.errors import Invalid, NotFound, StorageFull, TooLarge
 from parvis.people.access import access_member
 from parvis.services.file_types import clean_name, looks_like_picture, safe_type
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.services.limits import limit
 from parvis.services.pictures import Shape, prepare_picture
+from parvis.services.storage import Blob
 from parvis.site import current
 from parvis.spaces.access import access_space_id
 
@@ -76,6 +77,7 @@ _STALE = PreparedSQL(
     types=_TYPES,
 )
 _HASHES = PreparedSQL("SELECT hash, variants FROM file", types=_TYPES)
+_USED = PreparedSQL("SELECT bytes FROM quota WHERE scope = 'member' AND subject = :subject", short=True)
 _COUNT = PreparedSQL(
     "INSERT INTO quota (scope, subject, bytes) VALUES (:scope, :subject, :bytes)"
     " ON CONFLICT (scope, subject) DO UPDATE SET bytes = quota.bytes + excluded.bytes RETURNING bytes"
@@ -133,7 +135,7 @@ async def receive_file(
         await limit(f"member:{actor.member}", "upload")
     site = current()
     name = clean_name(name)
-    blob = await site.storage.put(stream, limit=site.config.files.max_upload_mb * 1_000_000)
+    blob = await _stored(actor.member, stream)
     if blob.size == 0:
         raise Invalid({"file": _l("This file is empty.")})
     head = await site.storage.head(blob.hash)
@@ -168,14 +170,39 @@ async def receive_file(
     return await _file(row["id"])
 
 
+async def _stored(member: int, stream: AsyncIterator[bytes]) -> Blob:
+    """Store what is sent, as far as one file and the member's quota let; nothing stays of what is more."""
+    files, storage = current().config.files, current().storage
+    limit, room = files.max_upload_mb * 1_000_000, await _room(member)
+    try:
+        return await storage.put(stream, limit=limit if room is None else min(limit, room))
+    except TooLarge:
+        if room is not None and room < limit:
+            raise _quota_reached() from None
+        raise
+
+
+async def _room(member: int) -> int | None:
+    """Return how many bytes a member may still store, None without a quota."""
+    quota = current().config.files.member_quota_mb * 1_000_000
+    if not quota:
+        return None
+    row = await _USED.one(subject=str(member))
+    return max(0, quota - (row["bytes"] if row else 0))
+
+
+def _quota_reached() -> StorageFull:
+    return StorageFull(
+        _l("Your space for files is full."), remedy=_l("Remove files you no longer need, or ask your IT.")
+    )
+
+
 async def _charge(member: int, plugin: str, size: int) -> None:
     row = await _COUNT.one(scope="member", subject=str(member), bytes=size)
     await _COUNT(scope="plugin", subject=plugin, bytes=size)
     quota = current().config.files.member_quota_mb * 1_000_000
     if row is not None and size > 0 and quota and row["bytes"] > quota:
-        raise StorageFull(
-            _l("Your space for files is full."), remedy=_l("Remove files you no longer need, or ask your IT.")
-        )
+        raise _quota_reached()
 
 
 async def _file(file: int) -> StoredFile:
