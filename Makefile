@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS = never
 demo: ## open a living community at http://localhost:8000
 	@uv=$$(deploy/bootstrap.sh) || exit 1; \
 	[ -d .venv ] || echo "parvis: installing packages into .venv"; \
-	exec "$$uv" run --quiet --no-dev parvis demo $(ARGS)
+	"$$uv" run --quiet --no-dev parvis demo $(ARGS) || { code=$$?; [ $$code = 130 ] || exit $$code; }
 
 test: ## every check: lint, types, plugins alone, both databases, browser
 	@deploy/check.sh

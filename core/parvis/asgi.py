@@ -19,7 +19,7 @@ from parvis.web.cookies import LANGUAGE, SESSION, THEME, VISIT, cookie_name
 from parvis.web.flash import NAME as FLASH
 from parvis.web.flash import read_flash
 from parvis.web.rendering import renderer
-from parvis.web.request import STATE, Request, RequestState
+from parvis.web.request import OFF, STATE, Request, RequestState
 from parvis.web.static import headers_of
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Outer:
         registry = current().plugins
         plugin = registry.plugin_of_path(path)
         if plugin is not None and plugin not in registry.enabled:
-            return {**scope, "path": "/_disabled", "raw_path": b"/_disabled"}
+            return {**scope, "path": OFF, "raw_path": OFF.encode()}
         return scope
 
     def _sender(self, scope: Any, send: Any) -> Any:

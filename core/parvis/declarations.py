@@ -103,12 +103,15 @@ class Setting:
     maximum: int | None = None
 
 
-Menu = Literal["main", "space", "member", "admin", "content"]
+Menu = Literal["main", "space", "member", "admin", "content", "compose"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class NavItem:
-    """An entry of a menu; `route` is a handler's name, `permission` hides it from who may not use it."""
+    """An entry of a menu; `route` is a handler's name, `permission` hides it from who may not use it.
+
+    The first entry of the menu "compose" is the button + of small screens and the key N.
+    """
 
     menu: Menu
     key: str

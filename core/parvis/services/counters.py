@@ -23,7 +23,7 @@ _BUMP = PreparedSQL(
     " ON CONFLICT (name) DO UPDATE SET value = site_counter.value + 1 RETURNING value"
 )
 _ALL = PreparedSQL("SELECT name, value FROM site_counter", short=True)
-_MEMBERS = PreparedSQL("SELECT count(*) AS number FROM member WHERE state = 'active' AND role <> 'guest'")
+_MEMBERS = PreparedSQL("SELECT count(*) AS number FROM member WHERE state = 'active'")
 
 MEMBERS_KEPT = 60.0
 """Seconds for which the number of members is kept: it stands on every page and need not be exact."""
@@ -46,7 +46,7 @@ async def site_counters() -> dict[str, int]:
 
 
 async def members_count() -> int:
-    """Return how many members there are, guests and suspended ones apart; up to a minute old."""
+    """Return how many people are in the directory; up to a minute old."""
     stash = current().stash
     kept: tuple[float, int] | None = stash.get("members_count")
     now = time.monotonic()

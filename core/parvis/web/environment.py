@@ -141,4 +141,6 @@ def when(moment: Any) -> Markup:
     """Return a moment as `<time>` with its date in the site's zone, refined by script in the reader's."""
     stamp = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     text = escape(i18n.format_moment(moment))
-    return Markup(f'<relative-time datetime="{stamp}" prefix=""><time datetime="{stamp}">{text}</time></relative-time>')
+    return Markup(
+        f'<relative-time datetime="{stamp}" prefix=""><time datetime="{stamp}">{text}</time></relative-time>'
+    )

@@ -22,8 +22,9 @@ from parvis.errors import (
 )
 from parvis.people.history import Moved
 from parvis.services.i18n import gettext as _
+from parvis.services.i18n import lazy_gettext as _l
 from parvis.web.rendering import base_context, fragment, renderer
-from parvis.web.request import STATE, Request, state_in
+from parvis.web.request import OFF, STATE, Request, state_in
 
 log = logging.getLogger("parvis.web")
 
@@ -113,7 +114,7 @@ def _known(error: Exception, request: Request) -> ParvisError:
             log.error("%s %s: %s", request.scope["method"], request.scope["path"], error)
         return error
     if isinstance(error, HTTPException):
-        return _of_http(error)
+        return _of_http(error, request)
     if isinstance(error, sqlite3.OperationalError):
         log.error("database: %s", error)
         return DatabaseUnavailable()
@@ -127,7 +128,14 @@ def _known(error: Exception, request: Request) -> ParvisError:
     return ParvisError()
 
 
-def _of_http(error: HTTPException) -> ParvisError:
+def _of_http(error: HTTPException, request: Request) -> ParvisError:
+    if error.status_code == 404 and request.scope["path"] == OFF:
+        return NotFound(
+            _l("This module is switched off."),
+            remedy=_l(
+                "Nothing is lost: go back to find what you typed. An administrator can switch it on again."
+            ),
+        )
     if error.status_code == 404:
         return NotFound()
     if error.status_code == 403:

@@ -15,6 +15,8 @@ from parvis.people.actor import NOBODY, Actor
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.web.bodies import read_form
 
+OFF = "/_disabled"
+"""The path that stands for every address of a module that is switched off."""
 STATE = "parvis"
 """The key of the scope under which the outer wrapper leaves what it found out."""
 

@@ -79,6 +79,7 @@ async def _shell(
         ],
         "nav_modules": _menu(items, "member", path),
         "nav_foot": _menu(items, "admin", path),
+        "nav_compose": next(iter(_menu(items, "compose", path)), None),
         "lang": state.language,
         "theme": state.theme,
         "shortcuts": actor.shortcuts,
@@ -129,7 +130,7 @@ async def _items(request: Request) -> list[NavItem]:
     return [
         declared.value
         for declared in current().plugins.navigation
-        if declared.value.menu in ("main", "member", "admin")
+        if declared.value.menu in ("main", "member", "admin", "compose")
         and (declared.value.permission is None or await allowed(request.actor, declared.value.permission))
     ]
 

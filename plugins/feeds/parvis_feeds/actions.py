@@ -45,8 +45,8 @@ class PostText:
             title=self.title.strip(), text=self.text, language=self.language, files=self.files, alts=self.alts
         )
 
-    def checked(self) -> PostText:
-        """Return this text, or raise Invalid with what to mend at which field."""
+    def faults(self) -> dict[str, object]:
+        """Return what to mend, by field; nothing for a text that can be published."""
         wrong: dict[str, object] = {}
         if not self.text.strip() and not self.files:
             wrong["text"] = _l("Write something, or add a picture or a file.")
@@ -54,7 +54,11 @@ class PostText:
             wrong["text"] = _l("This text is too long: 20,000 characters at most.")
         if len(self.title) > LONGEST_TITLE:
             wrong["title"] = _l("This title is too long: 160 characters at most.")
-        if wrong:
+        return wrong
+
+    def checked(self) -> PostText:
+        """Return this text; Invalid when there is something to mend."""
+        if wrong := self.faults():
             raise Invalid(wrong)
         return self
 

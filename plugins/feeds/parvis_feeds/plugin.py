@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parvis import ContentType, Fragment, Permission, PluginInfo, hookimpl
+from parvis import ContentType, Fragment, NavItem, Permission, PluginInfo, hookimpl
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.web import SlotPage
 
@@ -72,6 +72,11 @@ def register_permissions() -> Sequence[Permission]:
             roles=("administrator", "moderator", "member"),
         ),
     )
+
+
+@hookimpl
+def register_navigation() -> Sequence[NavItem]:
+    return (NavItem(menu="compose", key="publish", label=_l("Publish"), icon="plus", route="feeds.compose"),)
 
 
 @hookimpl

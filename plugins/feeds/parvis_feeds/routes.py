@@ -97,8 +97,11 @@ async def publish_post(request: Request) -> Response[Any]:
     fields: Any = {}
     try:
         text, fields = await forms.read_post(request)
+        wrong = text.faults()
         if not fields["audience"]:
-            raise Invalid({"audience": _("Choose who reads this.")})
+            wrong["audience"] = _("Choose who reads this.")
+        if wrong:
+            raise Invalid(wrong)
         if fields["audience"] != forms.EVERYONE:
             space = await access_space(request.actor, fields["audience"])
         row = await write_post(request.actor, text, space=space, key=fields["key"] or None)

@@ -65,6 +65,13 @@ async def test_what_was_typed_comes_back_with_a_refused_form(ada: Visitor) -> No
     assert f'name="alt-{file}" value="Stairs"' in answer.text
 
 
+async def test_everything_to_mend_is_told_at_once(ada: Visitor) -> None:
+    answer = await ada.post("/feeds/posts", {"audience": "", "title": "", "text": "", "key": "k"})
+    assert answer.status_code == 422
+    assert "Choose who reads this." in answer.text
+    assert "Write something" in answer.text
+
+
 async def test_nobody_describes_a_picture_of_somebody_else(ada: Visitor, visit: Any) -> None:
     await ada.get("/feeds/compose")
     file = await sent(ada)
