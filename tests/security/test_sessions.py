@@ -17,7 +17,7 @@ import pytest
 from litestar._parsers import parse_url_encoded_form_data
 from parvis.asgi import Outer
 from parvis.data import PreparedSQL
-from parvis.people.actions import reset_password, suspend_member
+from parvis.people.actions import readmit_member, reset_password, suspend_member
 from parvis.people.actor import SYSTEM
 from parvis.people.links import make_sign_in_link
 from parvis.people.sessions import open_session
@@ -160,11 +160,16 @@ async def test_a_changed_or_reset_password_and_a_suspension_end_what_was_open(to
     await reset_password(SYSTEM, row.id)
     assert (await here.get("/people")).status_code == 303
     third = await town.enter("Insidor")
+    link = await make_sign_in_link(SYSTEM, row.id)
     await suspend_member(SYSTEM, row.id)
     assert (await third.get("/people")).status_code == 303
     assert (
         await third.post("/feeds/posts", {"audience": "everyone", "text": "x", "key": "z"})
     ).status_code != 200
+    await readmit_member(SYSTEM, row.id)
+    assert (await stranger.post(f"/sign-in/link/{link}")).status_code == 404, (
+        "a link of before the suspension"
+    )
 
 
 async def test_no_table_no_log_and_no_cache_holds_a_token_or_password(

@@ -19,6 +19,7 @@ from parvis.content.tables import ROW_COLUMNS, ContentRow
 from parvis.data import PreparedSQL, transaction
 from parvis.declarations import Draft, Event
 from parvis.errors import Conflict, Forbidden, NotFound
+from parvis.services.audit import record
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.services.limits import limit
 from parvis.spaces.decide import demand
@@ -264,7 +265,14 @@ async def remove(actor: Actor, content: int) -> ContentRow:
         if await _REMOVE.one(id=content, at=datetime.now(UTC), by=actor.member) is None:
             raise NotFound()
         emit(Event(name="content.removed", content=content, space=row.space, actor=actor.member))
+        await _record_on_others(actor, "content.removed", row)
     return row
+
+
+async def _record_on_others(actor: Actor, action: str, row: ContentRow) -> None:
+    """Leave a row of audit where somebody acts on what another one wrote."""
+    if actor.member != row.author:
+        await record(action, actor.member, f"content:{row.id}", {"author": row.author})
 
 
 async def undo_remove(actor: Actor, content: int) -> ContentRow:
@@ -278,6 +286,7 @@ async def undo_remove(actor: Actor, content: int) -> ContentRow:
         if await _RESTORE.one(id=content, since=datetime.now(UTC) - UNDO) is None:
             raise NotFound()
         emit(Event(name="content.restored", content=content, space=row.space, actor=actor.member))
+        await _record_on_others(actor, "content.restored", row)
     return await access_content(actor, content)
 
 
@@ -294,4 +303,5 @@ async def pin(actor: Actor, content: int, *, pinned: bool) -> ContentRow:
                 actor=actor.member,
             )
         )
+        await _record_on_others(actor, "content.pinned" if pinned else "content.unpinned", row)
     return await access_content(actor, content)

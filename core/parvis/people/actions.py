@@ -14,7 +14,7 @@ from parvis.errors import Conflict, Forbidden, Invalid, NotFound, SignInRequired
 from parvis.people import history
 from parvis.people.actor import SITE_ROLES
 from parvis.people.fields import RESERVED_HANDLES, is_email, preference_faults, profile_fields
-from parvis.people.links import make_sign_in_link
+from parvis.people.links import cancel_links, make_sign_in_link
 from parvis.people.names import slug_of
 from parvis.people.passwords import hash_password, password_fault
 from parvis.people.sessions import close_other_sessions
@@ -175,7 +175,7 @@ async def _keep_an_administrator(row: MemberRow) -> None:
 
 
 async def suspend_member(actor: Actor, member: int) -> None:
-    """Keep a member out: sign-in is refused and every session ends at once. What he wrote stays."""
+    """Keep a member out: sign-in is refused, every session and unused link ends at once. What he wrote stays."""
     _demand_administrator(actor)
     async with transaction():
         row = await _existing(member)
@@ -183,6 +183,7 @@ async def suspend_member(actor: Actor, member: int) -> None:
             await _keep_an_administrator(row)
         await _STATE(id=member, state="suspended")
         await close_other_sessions(member, None)
+        await cancel_links(member)
         await bump_counter("cards")
         await record("member.suspended", actor.member, f"member:{member}", {})
 
