@@ -167,12 +167,23 @@ async def test_a_task_that_inherited_the_context_is_told_so(notes: Engine) -> No
     assert await said() == ["inside", "late"]
 
     async def inside() -> None:
-        await ADD(says="inside", number=2)
+        await ADD(says="lost", number=2)
 
-    if notes.dialect == "sqlite":
+    async def in_a_transaction() -> None:
         async with transaction():
+            await ADD(says="lost", number=2)
+
+    async def reads() -> list[str]:
+        return await said()
+
+    async with transaction():
+        await ADD(says="mine", number=2)
+        for wrong in (inside, in_a_transaction):
             with pytest.raises(RuntimeError, match="spawn"):
-                await asyncio.create_task(inside())
+                await asyncio.create_task(wrong())
+        # `wait_for` starts a task too: what is read there is what others see.
+        assert await asyncio.wait_for(reads(), 10) == ["inside", "late"]
+    assert await said() == ["inside", "late", "mine"]
 
 
 async def test_batches_take_more_than_one_argument(notes: Engine) -> None:

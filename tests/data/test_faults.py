@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import stat
 import subprocess
-from collections.abc import AsyncIterator
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from parvis.data import PreparedSQL, bind, open_engine, transaction
 from parvis.data.migrations import Schema, pk, text
-from parvis.data.sqlite import SQLiteEngine, unavailable
+from parvis.data.sqlite import SQLiteEngine
+from parvis.data.sqlite_faults import unavailable
 from parvis.errors import ConfigError, DatabaseUnavailable
-from parvis.testing import free_port, running_postgres
 
 ADD = PreparedSQL("INSERT INTO note (says) VALUES (:says)", short=True)
 SAYS = PreparedSQL("SELECT says FROM note ORDER BY id")
@@ -67,17 +69,82 @@ async def test_a_writer_waits_for_another_program_that_ends_in_time(sqlite: SQLi
     assert await said() == ["before", "after"]
 
 
-async def test_a_full_disk_loses_nothing_that_was_saved(sqlite: SQLiteEngine) -> None:
-    pages = sqlite.writer.raw.execute("PRAGMA page_count").fetchone()[0]
-    sqlite.writer.raw.execute(f"PRAGMA max_page_count={pages + 2}")
-    with pytest.raises((sqlite3.OperationalError, DatabaseUnavailable), match="full"):
-        async with transaction():
-            for _ in range(50):
-                await ADD(says="x" * 4_000)
+@contextmanager
+def full_disk(engine: SQLiteEngine) -> Iterator[None]:
+    """Let the file grow by two pages, as on a disk that has room for no more."""
+    raw = engine.writer.raw
+    raw.execute(f"PRAGMA max_page_count={raw.execute('PRAGMA page_count').fetchone()[0] + 2}")
+    yield
+    raw.execute("PRAGMA max_page_count=1000000")
+
+
+@pytest.mark.parametrize("short", [True, False])
+async def test_a_full_disk_loses_nothing_that_was_saved(sqlite: SQLiteEngine, short: bool) -> None:
+    add = PreparedSQL(ADD.text, short=short)
+    with full_disk(sqlite):
+        with pytest.raises(DatabaseUnavailable, match="is full") as raised:
+            async with transaction():
+                for _ in range(50):
+                    await add(says="x" * 4_000)
+        assert "Make room" in str(raised.value.remedy)
+        with pytest.raises(DatabaseUnavailable, match="is full"):
+            await add(says="x" * 40_000)
+        assert await said() == ["before"]
+    await add(says="after")
+    assert await said() == ["before", "after"]
+
+
+async def test_a_transaction_that_sqlite_took_back_cannot_go_on(sqlite: SQLiteEngine) -> None:
+    """SQLite may end the transaction along with the statement; what follows would be saved without its beginning."""
+    with full_disk(sqlite):
+        with pytest.raises(DatabaseUnavailable, match="took back"):
+            async with transaction():
+                await ADD(says="beginning")
+                with suppress(DatabaseUnavailable):
+                    await ADD(says="x" * 40_000)
+                await ADD(says="end")
+        # Also when nothing but the commit is left.
+        with pytest.raises(DatabaseUnavailable, match="took back"):
+            async with transaction():
+                await ADD(says="beginning")
+                sqlite.writer.raw.execute("ROLLBACK")
     assert await said() == ["before"]
-    sqlite.writer.raw.execute("PRAGMA max_page_count=1000000")
     await ADD(says="after")
     assert await said() == ["before", "after"]
+
+
+@pytest.mark.parametrize("short", [True, False])
+async def test_a_file_that_was_damaged_in_the_middle(sqlite: SQLiteEngine, short: bool) -> None:
+    async with transaction():
+        for number in range(200):
+            await ADD(says=f"{number} " + "x" * 3_000)
+    path = Path(sqlite.path)
+    await sqlite.stop()
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(b"\xa5" * 65_536)
+    again = SQLiteEngine(str(path))
+    await again.start()
+    bind(again)
+    try:
+        with pytest.raises(DatabaseUnavailable, match="not a usable database") as raised:
+            await PreparedSQL("SELECT says FROM note", short=short)()
+        assert "last backup" in str(raised.value.remedy)
+        # What stands before the damage can still be read.
+        first = PreparedSQL("SELECT says FROM note WHERE id = 1", short=short)
+        assert await first() == [{"says": "before"}]
+    finally:
+        await again.stop()
+        bind(sqlite)
+
+
+async def test_a_statement_that_is_wrong_is_no_fault_of_the_file(sqlite: SQLiteEngine) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        await PreparedSQL("SELECT * FROM nothing_of_this_name", short=True)()
+    with pytest.raises(sqlite3.IntegrityError, match="NOT NULL"):
+        await ADD(says=None)
+    assert await said() == ["before"]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +155,8 @@ async def test_a_full_disk_loses_nothing_that_was_saved(sqlite: SQLiteEngine) ->
         ("database is locked", "locked by another program"),
         ("unable to open database file", "cannot be opened"),
         ("file is not a database", "not a usable database"),
+        ("database disk image is malformed", "not a usable database"),
+        ("disk I/O error", "disk I/O error"),
         ("something new", "something new"),
     ],
 )
@@ -108,84 +177,60 @@ async def test_a_folder_that_is_missing_or_a_file_that_is_none(tmp_path: Path) -
     assert (tmp_path / "text.db").read_text().startswith("this is a letter")
 
 
-def test_a_file_or_folder_that_may_not_be_written(tmp_path: Path) -> None:
-    """As another user: root writes everywhere, so that permissions would prove nothing."""
-    folder = tmp_path / "db"
-    folder.mkdir()
-    sqlite3.connect(folder / "parvis.db").execute("CREATE TABLE note (says TEXT)").connection.close()
-    os.chmod(folder / "parvis.db", stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
-    os.chmod(folder, 0o555)
-    script = (
-        "import asyncio, sys\n"
-        "from parvis.data import open_engine\n"
-        "from parvis.errors import DatabaseUnavailable\n"
-        "async def main():\n"
-        "    engine = open_engine(sys.argv[1])\n"
-        "    try:\n"
-        "        await engine.start()\n"
-        "        await engine.fetch('INSERT INTO note (says) VALUES (1)', ())\n"
-        "    except DatabaseUnavailable as error:\n"
-        "        print(error); print(error.remedy)\n"
-        "import os\n"
-        "if os.geteuid() == 0: os.setuid(65534)\n"
-        "asyncio.run(main())\n"
-    )
-    for path in [folder, *folder.parents]:
-        if path.stat().st_uid == os.geteuid() and path != folder and str(path).startswith("/tmp/"):
-            path.chmod(path.stat().st_mode | 0o055)
-    import sys
+WRITES = """
+import asyncio, os, sys
+from parvis.data import open_engine
+from parvis.errors import DatabaseUnavailable
 
-    done = subprocess.run(
-        [sys.executable, "-c", script, f"sqlite:///{folder / 'parvis.db'}"],
-        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
-    os.chmod(folder, 0o755)
-    assert "cannot be" in done.stdout, done.stderr
-    assert str(folder) in done.stdout
-    connection = sqlite3.connect(f"file:{folder / 'parvis.db'}?mode=ro", uri=True)
-    assert connection.execute("SELECT count(*) FROM note").fetchone() == (0,)
-    connection.close()
+async def main():
+    engine = open_engine(sys.argv[1])
+    try:
+        await engine.start()
+        await engine.fetch("INSERT INTO note (says) VALUES ('x')", ())
+        print("written")
+    except DatabaseUnavailable as error:
+        print(error)
+
+if os.geteuid() == 0:
+    os.setuid(65534)  # root writes everywhere: permissions would prove nothing
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "folder", "says"),
+    [
+        (0o666, 0o777, "written"),
+        (0o444, 0o777, "cannot be written"),
+        (0o666, 0o555, "cannot be written"),
+        (0o444, 0o555, "cannot be written"),
+        (0o666, 0o000, "cannot be opened"),
+    ],
+)
+def test_a_file_or_folder_that_may_not_be_written(file: int, folder: int, says: str) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        path = Path(place) / "db" / "parvis.db"
+        path.parent.mkdir()
+        connection = sqlite3.connect(path)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE note (says TEXT)")
+        connection.close()
+        path.chmod(file)
+        path.parent.chmod(folder)
+        done = subprocess.run(
+            [sys.executable, "-c", WRITES, f"sqlite:///{path}"],
+            capture_output=True, text=True, check=False, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )  # fmt: skip
+        path.parent.chmod(0o755)
+        assert says in done.stdout, done.stderr
+        assert says == "written" or str(path.parent) in done.stdout
+        connection = sqlite3.connect(path)
+        assert connection.execute("SELECT count(*) FROM note").fetchone() == (says == "written",)
+        connection.close()
 
 
 @pytest.mark.parametrize("url", ["mysql://localhost/x", "parvis.db", ""])
 def test_an_unknown_scheme_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="unknown scheme"):
         open_engine(url)
-
-
-async def test_a_server_that_does_not_answer() -> None:
-    port = free_port()
-    with pytest.raises(DatabaseUnavailable, match=f"127.0.0.1:{port}/parvis does not answer") as raised:
-        await open_engine(f"postgresql://parvis:secret@127.0.0.1:{port}/parvis").start()
-    assert "secret" not in str(raised.value)
-    assert raised.value.remedy
-
-
-async def test_a_server_that_goes_away_and_comes_back() -> None:
-    with running_postgres(durable=False) as server:
-        engine = open_engine(server.url(), pool_size=3)
-        await engine.start()
-        bind(engine)
-        try:
-            await Schema(engine).create_table("note", pk(), text("says"))
-            await asyncio.gather(*(ADD(says="before") for _ in range(3)))
-            # The server ends every connection, as it does when it is restarted.
-            ends = (
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
-            )
-            lost = 0
-            for _ in range(5):
-                try:
-                    async with transaction():
-                        await engine.fetch(ends, ())
-                        await ADD(says="in between")
-                        await engine.fetch("SELECT pg_terminate_backend(pg_backend_pid())", ())
-                except DatabaseUnavailable:
-                    lost += 1
-            assert lost == 5
-            await asyncio.wait_for(asyncio.gather(*(ADD(says="after") for _ in range(6))), 20)
-            assert sorted(await said()) == ["after"] * 6 + ["before"] * 3
-        finally:
-            bind(None)
-            await engine.stop()

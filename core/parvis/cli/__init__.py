@@ -117,7 +117,7 @@ def problem_of(error: BaseException) -> ParvisError:
         return _of_system(error)
     if type(error).__module__ == "sqlite3":
         from parvis.data import bound_engine
-        from parvis.data.sqlite import unavailable
+        from parvis.data.sqlite_faults import unavailable
 
         return unavailable(error, str(getattr(bound_engine(), "path", "")))
     return ParvisError(

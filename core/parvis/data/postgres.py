@@ -14,6 +14,7 @@ from piccolo.querystring import QueryString
 
 from parvis.config import Phrase as _l  # noqa: N813
 from parvis.data.lending import Lending, forsake, is_lost
+from parvis.data.statements import reads
 from parvis.data.transactions import Transaction
 from parvis.errors import DatabaseUnavailable
 
@@ -25,6 +26,7 @@ _LOST = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
 )
 _SESSION = {
     # How long one statement may take; migrations take as long as they need. A timer of ours for each statement
@@ -91,6 +93,26 @@ class PostgresEngine(PiccoloPostgresEngine):
             remedy=_l("Check that it runs and that database.url names host, user and database."),
         )
 
+    def _full(self, error: BaseException) -> DatabaseUnavailable:
+        return DatabaseUnavailable(
+            _l(
+                "PostgreSQL at {server} has no room left: {detail}.",
+                server=_without_password(self.url),
+                detail=error,
+            ),
+            remedy=_l("Make room on its disk; nothing that was saved is lost."),
+        )
+
+    def _read_only(self, error: BaseException) -> DatabaseUnavailable:
+        return DatabaseUnavailable(
+            _l(
+                "PostgreSQL at {server} cannot be written: {detail}.",
+                server=_without_password(self.url),
+                detail=error,
+            ),
+            remedy=_l("Point database.url at a server that takes writes."),
+        )
+
     async def acquire(self) -> Any:
         """Take a connection; DatabaseUnavailable when the server is gone."""
         if self.pool is None:
@@ -135,6 +157,10 @@ class PostgresEngine(PiccoloPostgresEngine):
         except (*_LOST, asyncpg.InternalClientError) as error:
             forsake(connection)
             raise self._unavailable(error) from error
+        except asyncpg.InsufficientResourcesError as error:
+            raise self._full(error) from error
+        except asyncpg.ReadOnlySQLTransactionError as error:
+            raise self._read_only(error) from error
         except asyncpg.InterfaceError as error:
             # Also raised for arguments of the wrong kind, which are no matter of the server.
             if is_lost(connection):
@@ -146,6 +172,8 @@ class PostgresEngine(PiccoloPostgresEngine):
         if current is not None:
             found: Sequence[Any] = await self._run(current.connection, sql, args)
             return found
+        if not reads(sql):
+            Transaction.refuse_inherited(self)
         connection = await self.acquire()
         try:
             found = await self._run(connection, sql, args)

@@ -6,16 +6,18 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from piccolo.engine.sqlite import SQLiteEngine as PiccoloSQLiteEngine
 
-from parvis.config import Phrase as _l  # noqa: N813
 from parvis.data.sqlite_connection import WAIT, SQLiteConnection
+from parvis.data.sqlite_faults import is_fault, rolled_back, unavailable
+from parvis.data.statements import reads
 from parvis.data.transactions import Transaction
-from parvis.errors import DatabaseUnavailable
+
+T = TypeVar("T")
+_How = Callable[[SQLiteConnection, str, Sequence[Any]], list[T]]
 
 
 class SQLiteEngine(PiccoloSQLiteEngine):
@@ -116,6 +118,8 @@ class SQLiteEngine(PiccoloSQLiteEngine):
             raise unavailable(error, self.path) from error
 
     def _commit(self, connection: SQLiteConnection) -> None:
+        if not connection.raw.in_transaction:
+            raise rolled_back(self.path)
         connection.raw.execute("COMMIT")
         self._end(connection)
 
@@ -148,36 +152,45 @@ class SQLiteEngine(PiccoloSQLiteEngine):
 
     async def fetch(self, sql: str, args: Sequence[Any], *, short: bool = False) -> list[dict[str, Any]]:
         """Run one statement: in the task's transaction, inline, on a reader, or as a transaction of its own."""
-        current = Transaction.of_task(self)
-        if current is not None:
-            return await self._within(current.connection, sql, args, short)
-        if _reads(sql):
-            if short:
-                return self.inline.rows(sql, args)
-            reader = await self.readers.get()
-            try:
-                return await reader.execute(sql, args)
-            finally:
-                self.readers.put_nowait(reader)
-        async with Transaction(self) as current:
-            return await self._within(current.connection, sql, args, short)
-
-    async def _within(
-        self, connection: SQLiteConnection, sql: str, args: Sequence[Any], short: bool
-    ) -> list[dict[str, Any]]:
-        # A keyed statement takes some 20 µs, a trip to the thread and back 100; only begin and commit ever wait.
-        if short and connection.is_idle:
-            return connection.rows(sql, args)
-        return await connection.execute(sql, args)
+        return await self._run(SQLiteConnection.rows, sql, args, short)
 
     async def fetch_tuples(
         self, sql: str, args: Sequence[Any], *, short: bool = False
     ) -> list[tuple[Any, ...]]:
         """Run a read and return its rows as tuples: for hot lists, where a dict a row is half the cost."""
-        if short and self.current_transaction.get() is None:
-            found: list[tuple[Any, ...]] = self.inline.raw.execute(sql, args).fetchall()
-            return found
-        return [tuple(row.values()) for row in await self.fetch(sql, args, short=short)]
+        return await self._run(SQLiteConnection.tuples, sql, args, short)
+
+    async def _run(self, how: _How[T], sql: str, args: Sequence[Any], short: bool) -> list[T]:
+        try:
+            current = Transaction.of_task(self)
+            if current is not None:
+                return await self._within(current.connection, how, sql, args, short)
+            if reads(sql):
+                return how(self.inline, sql, args) if short else await self._read(how, sql, args)
+            async with Transaction(self) as current:
+                return await self._within(current.connection, how, sql, args, short)
+        except sqlite3.DatabaseError as error:
+            if is_fault(error):
+                raise unavailable(error, self.path) from error
+            raise
+
+    async def _read(self, how: _How[T], sql: str, args: Sequence[Any]) -> list[T]:
+        reader = await self.readers.get()
+        try:
+            return await reader.run(how, reader, sql, args)
+        finally:
+            self.readers.put_nowait(reader)
+
+    async def _within(
+        self, connection: SQLiteConnection, how: _How[T], sql: str, args: Sequence[Any], short: bool
+    ) -> list[T]:
+        if not connection.raw.in_transaction:
+            # SQLite itself takes a transaction back when its disk is full, for one. What came after would stay.
+            raise rolled_back(self.path)
+        # A keyed statement takes some 20 µs, a trip to the thread and back 100; only begin and commit ever wait.
+        if short and connection.is_idle:
+            return how(connection, sql, args)
+        return await connection.run(how, connection, sql, args)
 
     async def _run_in_new_connection(
         self, query: str, args: list[Any] | None = None, query_type: str = "generic", table: Any = None
@@ -223,47 +236,3 @@ class _Batches:
             raise StopAsyncIteration
         names = [column[0] for column in self._cursor.description]
         return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-def _reads(sql: str) -> bool:
-    return sql.lstrip()[:6].upper() in ("SELECT", "PRAGMA", "EXPLAI") or (
-        sql.lstrip()[:4].upper() == "WITH" and not _WRITES.intersection(sql.upper().split())
-    )
-
-
-_WRITES = frozenset({"INSERT", "UPDATE", "DELETE"})
-
-
-def unavailable(error: BaseException, path: str) -> DatabaseUnavailable:
-    """Return the error that tells an administrator what is wrong with a SQLite file and what to do."""
-    text = str(error)
-    folder = Path(path).parent
-    if "locked" in text or "busy" in text:
-        return DatabaseUnavailable(
-            _l("The database {path} is locked by another program.", path=path),
-            remedy=_l("Wait until it is done, or end the program that holds it."),
-        )
-    if "readonly" in text or "read-only" in text or isinstance(error, PermissionError):
-        return DatabaseUnavailable(
-            _l("The database {path} cannot be written.", path=path),
-            remedy=_l("Give the account that runs Parvis write access to {folder}.", folder=folder),
-        )
-    if "full" in text or "No space" in text:
-        return DatabaseUnavailable(
-            _l("The disk that holds {path} is full.", path=path),
-            remedy=_l("Make room; nothing that was saved is lost."),
-        )
-    if "unable to open" in text or isinstance(error, FileNotFoundError):
-        return DatabaseUnavailable(
-            _l("The database {path} cannot be opened.", path=path),
-            remedy=_l("Check that the folder {folder} exists and is writable.", folder=folder),
-        )
-    if "not a database" in text or "malformed" in text:
-        return DatabaseUnavailable(
-            _l("The file {path} is not a usable database.", path=path),
-            remedy=_l("Restore the last backup of the instance's folder."),
-        )
-    return DatabaseUnavailable(
-        _l("The database {path} cannot be used: {detail}.", path=path, detail=text),
-        remedy=_l("Check its disk, and run: parvis doctor"),
-    )

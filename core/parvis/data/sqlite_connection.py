@@ -88,6 +88,10 @@ class SQLiteConnection:
         names = [column[0] for column in described]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+    def tuples(self, sql: str, args: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Run one statement here and now and return its rows as tuples."""
+        return self.raw.execute(sql, args).fetchall()
+
     async def execute(self, sql: str, args: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Run one statement in this connection's thread and return its rows."""
         return await self.run(self.rows, sql, args)

@@ -13,6 +13,19 @@ _tables: list[type[Table]] = []
 _engine: Engine | None = None
 
 
+class _Unbound:
+    """Stands where a table's engine will be: without it Piccolo goes looking for a `piccolo_conf` module."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise RuntimeError(_NOT_OPEN)
+
+
+_NOT_OPEN = "no database is open: call parvis.data.bind(engine) first"
+_UNBOUND: Any = _Unbound()
+
+
 class Table(piccolo.table.Table):
     """A Piccolo table with an explicit name, bound by `bind()` and never by Piccolo's own finder."""
 
@@ -22,8 +35,7 @@ class Table(piccolo.table.Table):
             raise TypeError(f"{cls.__module__}.{cls.__qualname__} needs an explicit tablename")
         super().__init_subclass__(tablename=tablename, **kwargs)
         _tables.append(cls)
-        if _engine is not None:
-            cls._meta._db = _engine
+        cls._meta._db = _engine or _UNBOUND
 
 
 # Piccolo gave this class a key of its own, which tables with another key than `id` would inherit.
@@ -35,13 +47,13 @@ def bind(engine: Engine | None) -> None:
     global _engine
     _engine = engine
     for table in _tables:
-        table._meta._db = engine
+        table._meta._db = engine or _UNBOUND
 
 
 def bound_engine() -> Engine:
     """Return the engine the tables are bound to; RuntimeError before `bind()`."""
     if _engine is None:
-        raise RuntimeError("no database is open: call parvis.data.bind(engine) first")
+        raise RuntimeError(_NOT_OPEN)
     return _engine
 
 

@@ -74,14 +74,26 @@ class Transaction:
 
     @classmethod
     def of_task(cls, engine: Engine) -> Transaction | None:
-        """Return the transaction that this very task opened; a task never inherits the one it was started in.
-
-        RuntimeError when the surrounding task still holds one: waiting for it from inside would never end.
-        """
+        """Return the transaction that this very task opened; a task never inherits the one it was started in."""
         found = _current(engine).get()
         if found is None or found.connection is None:
             return None
         return found if found._task is asyncio.current_task() else None
+
+    @staticmethod
+    def refuse_inherited(engine: Engine) -> None:
+        """Raise RuntimeError in a task that was started inside a transaction which is still open.
+
+        What it writes would not be part of that transaction; and on SQLite it would wait for its end, for ever if
+        the transaction waits for the task.
+        """
+        inherited = _current(engine).get()
+        if inherited is None or inherited.connection is None or inherited._task is asyncio.current_task():
+            return
+        raise RuntimeError(
+            f"a task started inside the transaction of {inherited.owner} writes while it is open: "
+            "start it with parvis.data.spawn() after the commit"
+        )
 
     async def __aenter__(self) -> Transaction:
         """Join this task's transaction, or take a connection and begin."""
@@ -89,12 +101,7 @@ class Transaction:
         if parent is not None:
             self._parent = parent
             return parent
-        inherited = _current(self.engine).get()
-        if inherited is not None and inherited.connection is not None and self.engine.dialect == "sqlite":
-            raise RuntimeError(
-                f"a task started inside the transaction of {inherited.owner} writes while it is open: "
-                "start it with parvis.data.spawn() after the commit"
-            )
+        self.refuse_inherited(self.engine)
         self.owner = self.owner or _caller()
         connection = await self.engine.acquire()
         try:
