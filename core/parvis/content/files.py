@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from parvis.content.access import access_content
+from parvis.content.quotas import charge, release, store
 from parvis.data import PreparedSQL, transaction
-from parvis.errors import Invalid, NotFound, StorageFull, TooLarge
+from parvis.errors import Invalid, NotFound, StorageFull
 from parvis.people.access import access_member
 from parvis.services.file_types import clean_name, looks_like_picture, safe_type
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.services.limits import limit
 from parvis.services.pictures import Shape, prepare_picture
-from parvis.services.storage import Blob
 from parvis.site import current
 from parvis.spaces.access import access_space_id
 
@@ -77,11 +77,6 @@ _STALE = PreparedSQL(
     types=_TYPES,
 )
 _HASHES = PreparedSQL("SELECT hash, variants FROM file", types=_TYPES)
-_USED = PreparedSQL("SELECT bytes FROM quota WHERE scope = 'member' AND subject = :subject", short=True)
-_COUNT = PreparedSQL(
-    "INSERT INTO quota (scope, subject, bytes) VALUES (:scope, :subject, :bytes)"
-    " ON CONFLICT (scope, subject) DO UPDATE SET bytes = quota.bytes + excluded.bytes RETURNING bytes"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +130,7 @@ async def receive_file(
         await limit(f"member:{actor.member}", "upload")
     site = current()
     name = clean_name(name)
-    blob = await _stored(actor.member, stream)
+    blob = await store(actor.member, stream)
     if blob.size == 0:
         raise Invalid({"file": _l("This file is empty.")})
     head = await site.storage.head(blob.hash)
@@ -150,7 +145,7 @@ async def receive_file(
         size = sum(variant["size"] for variant in variants.values())
         blob = picture.blob
     async with transaction():
-        await _charge(actor.member, plugin, size)
+        await charge(actor.member, plugin, size)
         row = await _INSERT.one(
             name=name,
             type=media_type,
@@ -168,41 +163,6 @@ async def receive_file(
     if row is None:
         raise StorageFull(_l("The file could not be stored."))
     return await _file(row["id"])
-
-
-async def _stored(member: int, stream: AsyncIterator[bytes]) -> Blob:
-    """Store what is sent, as far as one file and the member's quota let; nothing stays of what is more."""
-    files, storage = current().config.files, current().storage
-    limit, room = files.max_upload_mb * 1_000_000, await _room(member)
-    try:
-        return await storage.put(stream, limit=limit if room is None else min(limit, room))
-    except TooLarge:
-        if room is not None and room < limit:
-            raise _quota_reached() from None
-        raise
-
-
-async def _room(member: int) -> int | None:
-    """Return how many bytes a member may still store, None without a quota."""
-    quota = current().config.files.member_quota_mb * 1_000_000
-    if not quota:
-        return None
-    row = await _USED.one(subject=str(member))
-    return max(0, quota - (row["bytes"] if row else 0))
-
-
-def _quota_reached() -> StorageFull:
-    return StorageFull(
-        _l("Your space for files is full."), remedy=_l("Remove files you no longer need, or ask your IT.")
-    )
-
-
-async def _charge(member: int, plugin: str, size: int) -> None:
-    row = await _COUNT.one(scope="member", subject=str(member), bytes=size)
-    await _COUNT(scope="plugin", subject=plugin, bytes=size)
-    quota = current().config.files.member_quota_mb * 1_000_000
-    if row is not None and size > 0 and quota and row["bytes"] > quota:
-        raise _quota_reached()
 
 
 async def _file(file: int) -> StoredFile:
@@ -296,7 +256,7 @@ async def drop_file(actor: Actor, file: int) -> None:
         row = await _DROP.one(id=file, owner=actor.member)
         if row is None:
             raise NotFound()
-        await _release(row)
+        await release(row)
 
 
 async def drop_stale_files(now: datetime) -> int:
@@ -304,12 +264,8 @@ async def drop_stale_files(now: datetime) -> int:
     async with transaction():
         rows = await _STALE(before=now - UNATTACHED)
         for row in rows:
-            await _release(row)
+            await release(row)
     return len(rows)
-
-
-async def _release(row: dict[str, Any]) -> None:
-    await _COUNT(scope="member", subject=str(row["owner"]), bytes=-row["size"])
 
 
 async def sweep_blobs() -> int:
