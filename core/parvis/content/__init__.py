@@ -6,9 +6,7 @@ from parvis.content.actions import (
     edit,
     pin,
     publish,
-    remove,
     source_of,
-    undo_remove,
 )
 from parvis.content.audiences import EVERYONE, audience_of_set, audience_of_space, audiences_of
 from parvis.content.counts import bump, touch
@@ -23,6 +21,7 @@ from parvis.content.files import (
     receive_file,
 )
 from parvis.content.lists import Before, Page, feed, feed_keys
+from parvis.content.removal import remove, undo_remove
 from parvis.content.tables import ContentKey, ContentRow
 from parvis.spaces.decide import allowed, decide, demand
 

@@ -1,4 +1,4 @@
-"""The only writers of the spine: publish, edit, remove and what people do with a content.
+"""The writers of the spine: publish, edit, pin.
 
 Review comes first, on the draft. Then one transaction checks version and permission again, saves, and writes what
 follows. No hook of another plugin, no mail, file or HTTP wait happens inside it.
@@ -8,27 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from parvis.content.access import access_content, removed_content
+from parvis.content.access import access_content
 from parvis.content.events import emit
 from parvis.content.files import attach_files
+from parvis.content.removal import record_on_others
 from parvis.content.review import review
 from parvis.content.tables import ROW_COLUMNS, ContentRow
 from parvis.data import PreparedSQL, transaction
 from parvis.declarations import Draft, Event
 from parvis.errors import Conflict, Forbidden, NotFound
-from parvis.services.audit import record
 from parvis.services.i18n import lazy_gettext as _l
 from parvis.services.limits import limit
 from parvis.spaces.decide import demand
 
 if TYPE_CHECKING:
     from parvis.people.actor import Actor
-
-UNDO = timedelta(days=30)
-"""How long what was removed can be brought back."""
 
 _BY_KEY = PreparedSQL(
     f"SELECT {ROW_COLUMNS} FROM content WHERE author = :author AND key = :key",  # noqa: S608
@@ -50,16 +47,6 @@ _ADD_VERSION = PreparedSQL(
 _EDIT = PreparedSQL(
     "UPDATE content SET version = version + 1, title = :title, edited = :at, state = :state, reason = :reason,"
     " language = :language WHERE id = :id AND version = :version AND state <> 'removed' RETURNING version",
-    short=True,
-)
-_REMOVE = PreparedSQL(
-    "UPDATE content SET state = 'removed', removed_at = :at, removed_by = :by, pinned = NULL"
-    " WHERE id = :id AND state <> 'removed' RETURNING id",
-    short=True,
-)
-_RESTORE = PreparedSQL(
-    "UPDATE content SET state = 'published', removed_at = NULL, removed_by = NULL, touched = touched + 1"
-    " WHERE id = :id AND state = 'removed' AND removed_at > :since RETURNING id",
     short=True,
 )
 _PIN = PreparedSQL(
@@ -258,38 +245,6 @@ async def edit(
     return ContentRow(**changed)
 
 
-async def remove(actor: Actor, content: int) -> ContentRow:
-    """Take a content out of every list and door; its author and the remover can bring it back for 30 days."""
-    row = await access_content(actor, content, "content.remove")
-    async with transaction():
-        if await _REMOVE.one(id=content, at=datetime.now(UTC), by=actor.member) is None:
-            raise NotFound()
-        emit(Event(name="content.removed", content=content, space=row.space, actor=actor.member))
-        await _record_on_others(actor, "content.removed", row)
-    return row
-
-
-async def _record_on_others(actor: Actor, action: str, row: ContentRow) -> None:
-    """Leave a row of audit where somebody acts on what another one wrote."""
-    if actor.member != row.author:
-        await record(action, actor.member, f"content:{row.id}", {"author": row.author})
-
-
-async def undo_remove(actor: Actor, content: int) -> ContentRow:
-    """Bring back what was removed within 30 days; an author cannot undo what somebody else took away."""
-    row, removed_by = await removed_content(actor, content)
-    if actor.member != removed_by:
-        raise Forbidden(
-            _l("This was removed by somebody else."), remedy=_l("Ask a moderator to bring it back.")
-        )
-    async with transaction():
-        if await _RESTORE.one(id=content, since=datetime.now(UTC) - UNDO) is None:
-            raise NotFound()
-        emit(Event(name="content.restored", content=content, space=row.space, actor=actor.member))
-        await _record_on_others(actor, "content.restored", row)
-    return await access_content(actor, content)
-
-
 async def pin(actor: Actor, content: int, *, pinned: bool) -> ContentRow:
     """Keep a content at the top of its space (or of home), or let it go."""
     row = await access_content(actor, content, "content.pin")
@@ -303,5 +258,5 @@ async def pin(actor: Actor, content: int, *, pinned: bool) -> ContentRow:
                 actor=actor.member,
             )
         )
-        await _record_on_others(actor, "content.pinned" if pinned else "content.unpinned", row)
+        await record_on_others(actor, "content.pinned" if pinned else "content.unpinned", row)
     return await access_content(actor, content)

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from parvis.content.actions import UNDO
 from parvis.content.files import drop_stale_files, sweep_blobs
+from parvis.content.removal import UNDO
 from parvis.data import PreparedSQL, transaction
 from parvis.people.links import drop_old_links
 from parvis.people.sessions import drop_expired_sessions
