@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from parvis.data.keys import advance_sequence as advance_sequence
+from parvis.data.rebuilding import Former
+from parvis.data.statements import quoted as quoted
 
 if TYPE_CHECKING:
     from parvis.data.engines import Engine
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*$")
 _TYPES = {
     "sqlite": {
         "pk": "INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL",
@@ -63,13 +65,6 @@ class Column:
         if self.refers:
             parts.append(f"REFERENCES {quoted(self.refers)} (id) ON DELETE {self.on_delete}")
         return " ".join(parts)
-
-
-def quoted(name: str) -> str:
-    """Return a name of our own safely quoted; ValueError for one that no migration should use."""
-    if not _NAME.match(name):
-        raise ValueError(f"{name!r} is no name for a table or column: use lower case, digits and _")
-    return f'"{name}"'
 
 
 def _literal(value: Any) -> str:
@@ -185,108 +180,15 @@ class Schema:
     ) -> None:
         """Replace a table by one with other columns, keeping its rows; for what ALTER cannot do on both engines.
 
-        `copy` maps each new column to the SQL expression over the old row that fills it. Indexes and counted changes
-        go with the old table: create them again afterwards.
+        `copy` maps each new column to the SQL expression over the old row that fills it. References, counted
+        changes and indexes stay, except indexes on columns that go; an index whose condition names such a column
+        has to be dropped first.
         """
+        old = await Former.of(self.engine, name, {column.name for column in columns})
         fresh = f"{name}_rebuilt"
         await self.create_table(fresh, *columns, unique=unique)
         names = ", ".join(quoted(column) for column in copy)
         await self.execute(
             f"INSERT INTO {quoted(fresh)} ({names}) SELECT {', '.join(copy.values())} FROM {quoted(name)}"  # noqa: S608
         )
-        if self.dialect == "postgres":
-            constraints = await self._references_to(name)
-            for table, constraint, _ in constraints:
-                await self.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT "{constraint}"')
-            await self.execute(f"DROP TABLE {quoted(name)}")
-            await self.execute(f"ALTER TABLE {quoted(fresh)} RENAME TO {quoted(name)}")
-            for table, constraint, definition in constraints:
-                await self.execute(f'ALTER TABLE "{table}" ADD CONSTRAINT "{constraint}" {definition}')
-            await advance_sequence(self.engine, name)
-        else:
-            await self.execute(f"DROP TABLE {quoted(name)}")
-            # Legacy renaming leaves the references of other tables pointing at the name, which is what is wanted.
-            await self.execute("PRAGMA legacy_alter_table=ON")
-            await self.execute(f"ALTER TABLE {quoted(fresh)} RENAME TO {quoted(name)}")
-            await self.execute("PRAGMA legacy_alter_table=OFF")
-
-    async def _references_to(self, name: str) -> list[tuple[str, str, str]]:
-        rows = await self.engine.fetch(
-            "SELECT conrelid::regclass::text AS tab, conname, pg_get_constraintdef(oid) AS def FROM pg_constraint "
-            "WHERE contype = 'f' AND confrelid = $1::regclass",
-            [name],
-        )
-        return [(row["tab"].strip('"'), row["conname"], row["def"]) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """A table as the database has it."""
-
-    columns: dict[str, Column]
-    indexes: tuple[str, ...]
-
-
-async def describe(engine: Engine, table: str) -> Described | None:
-    """Return the columns, references and indexes of a table as they are, or None when there is no such table."""
-    columns = await (_sqlite_columns if engine.dialect == "sqlite" else _postgres_columns)(engine, table)
-    if not columns:
-        return None
-    sql = (
-        "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? ORDER BY name"
-        if engine.dialect == "sqlite"
-        else "SELECT indexname AS name FROM pg_indexes WHERE tablename = $1 ORDER BY 1"
-    )
-    indexes = tuple(row["name"] for row in await engine.fetch(sql, [table]))
-    return Described(columns, indexes)
-
-
-async def _sqlite_columns(engine: Engine, table: str) -> dict[str, Column]:
-    found = {}
-    for row in await engine.fetch("SELECT * FROM pragma_table_info(?)", [table]):
-        kind = "pk" if row["pk"] else row["type"].lower()
-        found[row["name"]] = Column(row["name"], kind, null=not row["notnull"], default=row["dflt_value"])
-    for row in await engine.fetch("SELECT * FROM pragma_foreign_key_list(?)", [table]):
-        found[row["from"]] = replace(found[row["from"]], refers=row["table"], on_delete=row["on_delete"])
-    return found
-
-
-async def _postgres_columns(engine: Engine, table: str) -> dict[str, Column]:
-    found = {}
-    for row in await engine.fetch(
-        "SELECT column_name, data_type, is_nullable, column_default, is_identity FROM information_schema.columns "
-        "WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position",
-        [table],
-    ):
-        kind = "pk" if row["is_identity"] == "YES" else row["data_type"].lower()
-        found[row["column_name"]] = Column(
-            row["column_name"], kind, null=row["is_nullable"] == "YES", default=row["column_default"]
-        )
-    for row in await engine.fetch(
-        "SELECT a.attname AS col, c.confrelid::regclass::text AS target, c.confdeltype::text AS del "
-        "FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] "
-        "WHERE c.contype = 'f' AND c.conrelid = to_regclass($1)",
-        [f'"{table}"'],
-    ):
-        rule = {"r": "RESTRICT", "c": "CASCADE", "a": "NO ACTION", "n": "SET NULL", "d": "SET DEFAULT"}[
-            row["del"]
-        ]
-        found[row["col"]] = replace(found[row["col"]], refers=row["target"].strip('"'), on_delete=rule)
-    return found
-
-
-async def advance_sequence(engine: Engine, table: str) -> None:
-    """Let the key of a table go on after its largest row, as after a restore; SQLite does so on its own."""
-    if engine.dialect == "postgres":
-        found = await engine.fetch(
-            "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() "
-            "AND table_name = $1 AND is_identity = 'YES'",
-            [table],
-        )
-        for row in found:
-            key = row["column_name"]
-            await engine.fetch(
-                f"SELECT setval(pg_get_serial_sequence('\"{table}\"', '{key}'), "  # noqa: S608 - names of our own tables
-                f'(SELECT coalesce(max("{key}"), 0) + 1 FROM {quoted(table)}), false)',
-                [],
-            )
+        await old.replace_by(fresh)

@@ -1,5 +1,6 @@
 """The core's own migrations, and what every migration is written with."""
 
+from parvis.data.described import describe
 from parvis.data.runner import MigrationError, applied, migrate, migrations_of, pending
 from parvis.data.schema import (
     Column,
@@ -7,7 +8,6 @@ from parvis.data.schema import (
     bigint,
     blob,
     boolean,
-    describe,
     double,
     integer,
     json,
