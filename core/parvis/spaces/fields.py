@@ -8,22 +8,10 @@ from typing import Any
 
 from parvis.people.names import HUES, clean_line, clean_text
 from parvis.services.i18n import lazy_gettext as _l
+from parvis.spaces.icons import ICONS
 from parvis.spaces.roles import SPACE_KINDS
 
 RESERVED_SLUGS = frozenset({"new", "all", "mine", "edit"})
-ICONS = (
-    "users", "users-round", "building", "building-2", "factory", "store", "warehouse", "house",
-    "hammer", "wrench", "drill", "hard-hat", "ruler", "drafting-compass", "paint-roller", "axe",
-    "truck", "package", "forklift", "plane", "map-pin", "route", "car", "bike",
-    "leaf", "tree-pine", "sprout", "sun", "droplets", "recycle", "zap", "flame",
-    "shield", "shield-check", "heart-pulse", "heart-handshake", "hand-heart", "scale", "landmark", "gavel",
-    "graduation-cap", "book-open", "lightbulb", "rocket", "target", "trophy", "medal", "sparkles",
-    "megaphone", "newspaper", "message-circle", "camera", "music", "palette", "coffee", "utensils",
-    "cake", "dumbbell", "gamepad-2", "calendar", "folder", "briefcase", "chart-bar-big", "calculator",
-    "laptop", "server", "microscope", "stethoscope",
-    "party-popper", "briefcase-business", "handshake", "waves",
-)  # fmt: skip
-"""The icons a space may have on its tile (Lucide names)."""
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 80, 500
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 

@@ -20,7 +20,7 @@ from parvis.spaces.actions import (
     set_cover,
 )
 from parvis.spaces.decide import allowed, demand
-from parvis.spaces.fields import ICONS
+from parvis.spaces.icons import ICONS
 from parvis.spaces.members import entries_of, people_in_charge
 from parvis.spaces.tables import SpaceRow
 from parvis.web.file_pages import receive_upload

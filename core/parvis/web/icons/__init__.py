@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 
 from parvis.people.names import HUES
-from parvis.spaces.fields import ICONS as SPACE_ICONS
+from parvis.spaces.icons import ICONS as SPACE_ICONS
 
 __all__ = ("CORE_ICONS", "HUES", "SPACE_ICONS", "build_sprite", "drawings")
 
