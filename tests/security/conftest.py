@@ -20,11 +20,9 @@ from parvis.people.sessions import actor_of, open_session, settle
 from parvis.people.tables import MemberRow
 from parvis.services.secrets import mask
 from parvis.site import Site
-from parvis.spaces.access import access_space
 from parvis.spaces.actions import add_space_member, open_space, set_cover
 from parvis.spaces.tables import SpaceRow
 from parvis.testing import PASSWORD, Visitor
-from parvis_feeds.actions import PostText, write_post
 
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 HOST = b"localhost:8000"
@@ -135,16 +133,22 @@ async def town(instance: Site, visit: Callable[[], Visitor], kept_password: str)
 
 
 async def _fill(town: Town) -> None:
-    owner = await town.actor("Ownerine")
+    browser, owner = await town.enter("Ownerine"), await town.actor("Ownerine")
     for kind in ("everyone", "open", "closed", "secret"):
         picture, paper = (
             await _file(owner, f"{kind}.png", PNG),
             await _file(owner, f"{kind}.txt", b"0123456789"),
         )
         town.files[f"{kind} picture"], town.files[f"{kind} paper"] = picture, paper
-        space = await access_space(owner, town.spaces[kind].slug) if kind != "everyone" else None
-        text = PostText(title=f"title-{kind}", text=f"words-{kind}", language="en", files=[picture, paper])
-        town.posts[kind] = (await write_post(owner, text, space=space)).id
+        fields = {
+            "audience": town.spaces[kind].slug if kind != "everyone" else "everyone",
+            "title": f"title-{kind}",
+            "text": f"words-{kind}",
+            "key": f"key-{kind}",
+            "file": [str(picture), str(paper)],
+        }
+        answer = await browser.post("/feeds/posts", fields)
+        town.posts[kind] = int(answer.headers["location"].rpartition("/")[2])
     town.files["waiting"] = await _file(owner, "waiting.txt", b"not attached yet")
     town.files["face"] = await _file(owner, "face.png", PNG)
     for kind in ("closed", "secret"):

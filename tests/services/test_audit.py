@@ -99,7 +99,7 @@ async def test_erasing_details_leaves_the_chain_whole() -> None:
 
 
 async def test_a_row_goes_and_comes_with_its_transaction() -> None:
-    with pytest.raises(RuntimeError):  # noqa: PT012 - the block is the transaction
+    with pytest.raises(RuntimeError):
         async with transaction():
             await record("space.opened", 1, "space:1", {"a": 1})
             raise RuntimeError

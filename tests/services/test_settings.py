@@ -109,7 +109,7 @@ async def test_spaces_and_members_have_their_own(store: SettingsStore, other: Se
 
 async def test_a_change_that_is_rolled_back_never_was(store: SettingsStore, other: SettingsStore) -> None:
     version = store.version
-    with pytest.raises(RuntimeError):  # noqa: PT012 - the block is the transaction
+    with pytest.raises(RuntimeError):
         async with transaction():
             await store.set("polls.most", 9, actor=1)
             raise RuntimeError
