@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from copy import copy
 from importlib import import_module, metadata, resources
 from pathlib import Path
@@ -69,9 +69,10 @@ HOUR = 3600.0
 
 
 @contextlib.asynccontextmanager
-async def open_site(config: Config) -> AsyncIterator[Site]:
+async def open_site(config: Config, *, first: bool | Collection[str] = True) -> AsyncIterator[Site]:
     """Open an instance: database, plugins, services. One at a time in a process; closed at the end.
 
+    In an instance that never saw a plugin those of the product are on at once, or those that `first` names.
     Raises DatabaseUnavailable, NewerDatabase or ConfigError with what to do.
     """
     engine = open_engine(config.database.absolute_url)
@@ -83,6 +84,7 @@ async def open_site(config: Config) -> AsyncIterator[Site]:
             defaults=[import_module(name) for name in DEFAULTS],
             safe_mode=config.plugins.safe_mode,
             marks=config.files.absolute_folder.parent,
+            enable_on_first_start=first,
         )
         settings = SettingsStore()
         site = Site(

@@ -256,8 +256,10 @@ def config(tmp_path: Path, database_url: str) -> Config:
 async def instance(config: Config) -> AsyncIterator[Site]:
     """Open a fresh instance with the installed plugins enabled."""
     from parvis.app import open_site
+    from parvis.plugins.discovery import discover
 
-    async with open_site(config) as site:
+    # All that is installed, not the product's alone: a plugin is tested without the others.
+    async with open_site(config, first=[found.name for found in discover()]) as site:
         await site.plugins.migrate()
         yield site
 
