@@ -230,7 +230,7 @@ function move(event, items, step) {
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  const menu = event.target.closest(".menu") || $(".menu:popover-open");
+  const menu = event.target.closest(".menu") || $(".menu:popover-open, dialog[open] .menu");
   if (menu && /^Arrow(Up|Down)$/.test(event.key)) {
     return move(event, $$("a[href], button", menu), event.key === "ArrowDown" ? 1 : -1);
   }
