@@ -208,30 +208,25 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def as_nobody() -> Callable[[Path], tuple[str, ...]]:
-    """Give a folder to nobody and return the words that run a command so; root is not bound by permissions."""
-    return _as_nobody
+def powerless() -> tuple[str, ...]:
+    """Return the words that run a command as root without root's power: what is somebody else's is closed to it.
 
-
-def _as_nobody(folder: Path) -> tuple[str, ...]:
+    Another account would not do: the program itself may lie in a folder that only root may open.
+    """
     setpriv = shutil.which("setpriv")
     if setpriv is None or os.geteuid() != 0:
         pytest.skip("needs root and setpriv")
-    nobody = pwd.getpwnam("nobody")
-    for path in [folder, *folder.rglob("*")]:
-        os.chown(path, nobody.pw_uid, nobody.pw_gid)
-    words = (setpriv, f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups", "--")
+    words = (setpriv, "--bounding-set=-all", "--inh-caps=-all", "--")
     if subprocess.run([*words, shutil.which("true") or "true"], capture_output=True).returncode != 0:
         pytest.skip("setpriv is not allowed here")
     return words
 
 
 @pytest.fixture
-def reachable() -> Iterator[Path]:
-    """Return a folder below which any account can reach its files; pytest's own are closed to others."""
-    with tempfile.TemporaryDirectory(prefix="parvis-test-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+def give_away() -> Callable[[Path], None]:
+    """Give a file or folder to nobody."""
+    nobody = pwd.getpwnam("nobody")
+    return lambda path: os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
 
 @pytest.fixture

@@ -257,20 +257,19 @@ def test_a_new_instance_on_a_full_disk(small_disk: Path, parvis: Command) -> Non
 
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_a_read_only_database(
-    reachable: Path, parvis: Command, port: int, as_nobody: Command, what: str
+    tmp_path: Path, parvis: Command, port: int, powerless: Command, give_away: Command, what: str
 ) -> None:
-    instance = reachable / "instance"
+    instance = tmp_path / "instance"
     assert parvis("init", instance).code == 0
     assert parvis("migrate", "--dir", instance).code == 0
-    before = as_nobody(instance)
-    assert parvis("member", "list", "--dir", instance, before=before).code == 0
+    assert parvis("member", "list", "--dir", instance, before=powerless).code == 0
     for path in [instance / "data", *(instance / "data").glob("parvis.db*")]:
         if what == "file" and path.is_dir():
             continue
-        os.chown(path, 0, 0)
+        give_away(path)
         path.chmod(0o755 if path.is_dir() else 0o644)
     for words in (["serve", "--port", str(port)], ["member", "add", "--email", "a@b.example"]):
-        done = parvis(*words, "--dir", instance, before=before)
+        done = parvis(*words, "--dir", instance, before=powerless)
         assert done.code == 1
         assert str(instance / "data") in done.line()
         assert "writ" in done.line()

@@ -103,30 +103,29 @@ def test_a_folder_without_an_instance(parvis: Command, tmp_path: Path, words: li
 @is_root
 @pytest.mark.parametrize("words", [["init"], ["demo", "--dir"]])
 def test_a_folder_that_may_not_be_made(
-    reachable: Path, parvis: Command, as_nobody: Command, port: int, words: list[str]
+    tmp_path: Path, parvis: Command, powerless: Command, give_away: Command, port: int, words: list[str]
 ) -> None:
-    closed = reachable / "closed"
-    closed.mkdir()
-    before = as_nobody(closed)
-    os.chown(closed, 0, 0)
-    closed.chmod(0o755)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o755)
+    give_away(closed)
     more = ["--port", str(port)] if words[0] == "demo" else []
-    done = parvis(*words, closed / "instance", *more, before=before)
+    done = parvis(*words, closed / "instance", *more, before=powerless)
     assert done.code == 1
     assert f"{closed}/instance may not be written" in done.line()
     assert list(closed.iterdir()) == []
 
 
 @is_root
-def test_an_instance_of_somebody_else(reachable: Path, parvis: Command, as_nobody: Command) -> None:
-    instance = reachable / "instance"
+def test_an_instance_of_somebody_else(
+    tmp_path: Path, parvis: Command, powerless: Command, give_away: Command
+) -> None:
+    instance = tmp_path / "instance"
     assert parvis("init", instance).code == 0
-    before = as_nobody(instance)
     for path in [instance, *instance.rglob("*")]:
-        os.chown(path, 0, 0)
+        give_away(path)
     for words in (["serve"], ["member", "list"], ["doctor"]):
-        assert parvis(*words, "--dir", instance, before=before).code == 1
-    assert str(instance) in parvis("serve", "--dir", instance, before=before).line()
+        assert parvis(*words, "--dir", instance, before=powerless).code == 1
+    assert str(instance) in parvis("serve", "--dir", instance, before=powerless).line()
 
 
 # -- the database ---------------------------------------------------------------------------------------------
