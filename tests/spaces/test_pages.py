@@ -108,7 +108,7 @@ async def test_the_last_owner_is_told_to_name_another(visit: Visit) -> None:
     for path in ("/spaces/atelier/leave", f"/spaces/atelier/members/{owner.id}/remove"):
         answer = await visitor.post(path)
         assert answer.status_code == 409
-        assert "Name another owner first." in answer.text
+        assert "Put somebody else in charge first" in answer.text
     assert await SpaceMember.role_of(space.id, owner.id) == "owner"
 
 

@@ -199,7 +199,8 @@ async def _take_out(space: int, member: int) -> None:
 async def _keep_an_owner(space: int, member: int) -> None:
     if await SpaceMember.owners_beside(space, member) == 0:
         raise Conflict(
-            _l("A space needs an owner, and this is the last one."), remedy=_l("Name another owner first.")
+            _l("A space needs somebody in charge, and this is the last one."),
+            remedy=_l("Put somebody else in charge first, on the page of its members."),
         )
 
 

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from parvis.content import access_content, allowed, may, pin, remove, undo_remove
 from parvis.content.access import removed_content
 from parvis.errors import NotFound
+from parvis.people.cards import person_cards
 from parvis.services.i18n import format_date, today
 from parvis.services.i18n import gettext as _
 from parvis.site import current
@@ -63,6 +64,7 @@ async def show_content(request: Request, content_id: FromPath[int]) -> Response[
     if row.root is not None:
         return redirect(request, f"/c/{row.root}#c-{row.id}")
     (card,) = await render_cards(request, [row])
+    people = await person_cards([row.author])
     if request.is_partial:
         return await fragment(request, "parvis/content/_card.html", content=row, card=card)
     return await page(
@@ -71,7 +73,7 @@ async def show_content(request: Request, content_id: FromPath[int]) -> Response[
         slots=("content.after",),
         content=row,
         card=card,
-        title=row.title or _("Publication"),
+        title=row.title or _("Publication by %(name)s", name=people[row.author]["name"]),
         space=None,
     )
 
