@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import axe_playwright_python
 import httpx
 import pytest
 import pytest_asyncio
@@ -46,6 +47,7 @@ class Demo:
         return self.sessions[who]
 
 
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 PASSWORDS = {f"{who}.{language}@demo.example" for who in ("curator", "guest") for language in ("fr", "en")}
 Open = Callable[..., Awaitable[Page]]
 
@@ -112,9 +114,10 @@ class Contexts:
         return context
 
     async def keep(self, who: str | None, language: str) -> BrowserContext:
-        """Return the context that this account has kept."""
+        """Return the context that this account has kept; its pages can be asked what axe holds against them."""
         if (who, language) not in self.kept:
-            self.kept[who, language] = await self.open(who, language)
+            self.kept[who, language] = context = await self.open(who, language)
+            await context.add_init_script(path=AXE)
         return self.kept[who, language]
 
 
