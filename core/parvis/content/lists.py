@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from parvis.content.access import ReadQuery
@@ -158,14 +159,18 @@ async def _front_keys(actor: Actor, wanted: Stretch) -> Page[ContentKey]:
         rows = await _FRONT_HOME.tuples(actor, **bound)
     else:
         rows = await _FRONT_SPACE.tuples(actor, space=wanted.space, **bound)
+    return _arranged(tuple(rows), wanted.limit)
+
+
+@lru_cache(maxsize=256)
+def _arranged(rows: tuple[tuple[Any, ...], ...], limit: int) -> Page[ContentKey]:
+    """Put pinned and newest in order; many readers are given the same rows, again and again."""
     top: list[ContentKey] = []
     newest: list[ContentKey] = []
     for *columns, is_top in rows:
         (top if is_top else newest).append(ContentKey(*columns))
     above = {row.id for row in top}
-    page = _page(
-        sorted((row for row in newest if row.id not in above), key=_moment, reverse=True), wanted.limit
-    )
+    page = _page(sorted((row for row in newest if row.id not in above), key=_moment, reverse=True), limit)
     return replace(page, top=sorted(top, key=_moment, reverse=True))
 
 

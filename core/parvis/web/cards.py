@@ -24,7 +24,7 @@ from parvis.web.rendering import renderer
 from parvis.web.request import Request
 
 KEPT_BYTES = 24 * 1024 * 1024
-"""How much memory the rendered cards of one process take at most."""
+"""How much memory the rendered cards and lists of one process take at most."""
 
 _HOLE = re.compile(r"<!--hole:([a-z.]+)-->")
 
@@ -55,24 +55,44 @@ async def render_cards(request: Request, rows: Sequence[ContentRow | ContentKey]
 
 
 async def joined_cards(request: Request, rows: Sequence[ContentRow | ContentKey]) -> Bulk:
-    """Return the cards of a list in one piece, for the template's `cards`."""
-    return Bulk("cards", b"\n".join(await _cards(request, rows)))
+    """Return the cards of a list in one piece, for the template's `cards`.
+
+    A list without readers' holes is kept whole: many read the same one.
+    """
+    kept = _kept()
+    key = ("list", tuple(rows), _epoch(request))
+    whole = kept.get(key)
+    if whole is not None:
+        return Bulk("cards", whole.parts[0])
+    joined = b"\n".join(await _cards(request, rows))
+    if not any(card is None or card.holes for card in (kept.get(_key(row, key[2])) for row in rows)):
+        kept.put(key, Card((joined,), (), len(joined)), len(joined) + 2000)
+    return Bulk("cards", joined)
 
 
-async def _cards(request: Request, rows: Sequence[ContentRow | ContentKey]) -> list[bytes]:
+def _epoch(request: Request) -> tuple[Any, ...]:
+    """Return what all cards of a page depend on."""
     site = current()
-    epoch = (
+    return (
         request.language,
         site.plugins.version,
         site.settings.version,
         site.settings.cards,
         renderer().static.build,
     )
+
+
+def _key(row: ContentRow | ContentKey, epoch: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (row.id, row.version, row.touched, row.state, row.is_pinned, epoch)
+
+
+async def _cards(request: Request, rows: Sequence[ContentRow | ContentKey]) -> list[bytes]:
+    epoch = _epoch(request)
     kept = _kept()
     found: dict[int, Card] = {}
     missing: list[ContentRow | ContentKey] = []
     for row in rows:
-        card = kept.get((row.id, row.version, row.touched, row.state, row.is_pinned, epoch))
+        card = kept.get(_key(row, epoch))
         if card is None:
             missing.append(row)
         else:
@@ -80,8 +100,7 @@ async def _cards(request: Request, rows: Sequence[ContentRow | ContentKey]) -> l
     if missing:
         whole = await _whole(request, missing)
         for full, card in zip(whole, await _render(request, whole), strict=True):
-            key = (full.id, full.version, full.touched, full.state, full.is_pinned, epoch)
-            kept.put(key, card, card.size)
+            kept.put(_key(full, epoch), card, card.size)
             found[full.id] = card
     rows = [row for row in rows if row.id in found]
     filled = await _fill(request, rows, found)

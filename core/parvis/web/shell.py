@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from parvis.people.cards import person_cards
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
 SHELLS_BYTES = 8 * 1024 * 1024
 """How much memory the kept shells of one process take at most, at about 10 kB each."""
 
+_NUMBERS = count(1)
+
 
 async def shell_context(request: Request) -> dict[str, Any]:
     """Return the context that the page shell needs, for a member or for nobody; built again when any of it changed.
 
-    `shell_key` in it stands for everything it was made of.
+    `shell_key` in it stands for everything it was made of, as long as it is kept.
     """
     state = request.state_of
     actor = state.actor
@@ -32,9 +35,9 @@ async def shell_context(request: Request) -> dict[str, Any]:
     path = request.scope["path"]
     spaces = await my_spaces(actor) if actor.member is not None else []
     items = await _items(request) if actor.member is not None else []
-    count = await members_count() if actor.member is not None else 0
+    members = await members_count() if actor.member is not None else 0
     key = (
-        actor.member, actor.version, actor.role, actor.shortcuts, state.language, state.theme, path, count,
+        actor.member, actor.version, actor.role, actor.shortcuts, state.language, state.theme, path, members,
         site.plugins.version, site.settings.version, site.settings.cards, request.is_partial,
         tuple(spaces), tuple(item.key for item in items),
     )  # fmt: skip
@@ -43,8 +46,9 @@ async def shell_context(request: Request) -> dict[str, Any]:
         kept = site.stash["shells"] = Kept(SHELLS_BYTES)
     found = kept.get(key)
     if found is None:
-        found = await _shell(request, spaces, items, count)
-        found["shell_key"] = key
+        found = await _shell(request, spaces, items, members)
+        # A number of its own: it stands in the keys of what is kept, which are looked up many times a page.
+        found["shell_key"] = next(_NUMBERS)
         kept.put(key, found, 10_000)
     return {**found, "flash": state.flash, "request_id": state.request_id}
 
