@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from parvis.data import Engine, Param, Prepared, PreparedSQL
-from parvis.data.migrations import Schema, boolean, json, pk, timestamptz
+from parvis.data import Engine, Param, Prepared, PreparedSQL, prepared, spawn, transaction
+from parvis.data.migrations import Schema, boolean, json, pk, text, timestamptz
 
 from .conftest import ADD
 from .test_defects import Note
@@ -137,3 +137,78 @@ async def test_short_statements_stay_in_the_loop_on_sqlite(
         assert len(await read(id=2)) == 1
     assert trips == ["_commit"]
     assert threading.current_thread() is threading.main_thread()
+
+
+# -- answers that are used again --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def things(engine: Engine) -> PreparedSQL:
+    """Return a read over a table of two rows."""
+    await Schema(engine).create_table("thing", pk(), text("name"))
+    await PreparedSQL("INSERT INTO thing (name) VALUES ('one'), ('two')")()
+    return PreparedSQL("SELECT name FROM thing WHERE id = any(:ids) ORDER BY id")
+
+
+async def asked(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found: list[str] = []
+    fetch = engine.fetch_tuples
+
+    async def noting(sql: str, args: Any, *, short: bool = False) -> Any:
+        found.append(sql)
+        return await fetch(sql, args, short=short)
+
+    monkeypatch.setattr(engine, "fetch_tuples", noting)
+    return found
+
+
+async def test_an_answer_is_used_again_for_equal_values(
+    engine: Engine, things: PreparedSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepared, "monotonic", lambda: 100.2)
+    sent = await asked(engine, monkeypatch)
+    for _ in range(3):
+        assert await things.tuples_again(ids=[1, 2]) == (("one",), ("two",))
+    assert await things.tuples_again(ids=[2]) == (("two",),)
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize("how", ["statement", "transaction"])
+async def test_what_this_process_wrote_shows_at_once(
+    engine: Engine, things: PreparedSQL, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(prepared, "monotonic", lambda: 100.2)
+    await things.tuples_again(ids=[1])
+    change = PreparedSQL("UPDATE thing SET name = 'three' WHERE id = 1")
+    if how == "statement":
+        await change()
+    else:
+        async with transaction():
+            await change()
+            # One's own writing is seen inside, by nobody else.
+            assert await things.tuples_again(ids=[1]) == (("three",),)
+            assert await spawn(things.tuples_again(ids=[1])) == (("one",),)
+    assert await things.tuples_again(ids=[1]) == (("three",),)
+
+
+async def test_what_another_process_wrote_shows_within_a_second(
+    engine: Engine, things: PreparedSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.2
+    monkeypatch.setattr(prepared, "monotonic", lambda: now)
+    await things.tuples_again(ids=[1])
+    writes = engine.writes
+    await PreparedSQL("UPDATE thing SET name = 'three' WHERE id = 1")()
+    engine.writes = writes  # as if it had been written elsewhere
+    assert await things.tuples_again(ids=[1]) == (("one",),)
+    now += 1.0
+    assert await things.tuples_again(ids=[1]) == (("three",),)
+
+
+async def test_answers_are_bounded(
+    engine: Engine, things: PreparedSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepared, "KEPT_ANSWERS", 3)
+    for number in range(10):
+        await things.tuples_again(ids=[number])
+        assert len(things._again) <= 3

@@ -164,6 +164,16 @@ class ReadQuery:
         query = await self._bound(actor, params)
         return await query.tuples(**params)
 
+    async def tuples_again(self, actor: Actor, **params: Any) -> tuple[tuple[Any, ...], ...]:
+        """Return the same as `tuples`, kept for all readers whom the rule binds alike (PreparedSQL.tuples_again).
+
+        Where several processes serve, members go from one to the next: there nothing is kept.
+        """
+        query = await self._bound(actor, params)
+        if current().config.server.workers > 1:
+            return tuple(await query.tuples(**params))
+        return await query.tuples_again(**params)
+
     async def keys(self, actor: Actor, **params: Any) -> list[ContentKey]:
         """Run a query that selects exactly `{keys}` and return ContentKeys."""
         query = await self._bound(actor, params)

@@ -156,10 +156,10 @@ async def _front_keys(actor: Actor, wanted: Stretch) -> Page[ContentKey]:
     # Up to `PINNED` of the newest may be pinned themselves and are left out below.
     bound: dict[str, Any] = {"pinned": PINNED, "limit": wanted.limit + 1 + PINNED, "before": _LAST}
     if wanted.space is None:
-        rows = await _FRONT_HOME.tuples(actor, **bound)
+        rows = await _FRONT_HOME.tuples_again(actor, **bound)
     else:
-        rows = await _FRONT_SPACE.tuples(actor, space=wanted.space, **bound)
-    return _arranged(tuple(rows), wanted.limit)
+        rows = await _FRONT_SPACE.tuples_again(actor, space=wanted.space, **bound)
+    return _arranged(rows, wanted.limit)
 
 
 @lru_cache(maxsize=256)

@@ -45,6 +45,8 @@ class PostgresEngine(PiccoloPostgresEngine):
     """PostgreSQL through one asyncpg pool."""
 
     dialect = "postgres"
+    writes = 0
+    """How often this process ended a transaction or wrote outside of one: what was read before may be old since."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         super().__init__(config={"dsn": url})
@@ -172,12 +174,13 @@ class PostgresEngine(PiccoloPostgresEngine):
         if current is not None:
             found: Sequence[Any] = await self._run(current.connection, sql, args)
             return found
-        if not reads(sql):
+        if writing := not reads(sql):
             Transaction.refuse_inherited(self)
         connection = await self.acquire()
         try:
             found = await self._run(connection, sql, args)
         finally:
+            self.writes += writing
             await self._lending.release(connection)
         return found
 

@@ -9,13 +9,19 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from parvis.data.tables import bound_engine
+from parvis.data.transactions import Transaction
 
 if TYPE_CHECKING:
     from parvis.data.engines import Engine
 
+AGAIN = 1.0
+"""Seconds after which a kept answer is asked for again, for what other processes wrote."""
+KEPT_ANSWERS = 512
+"""How many answers of one statement are kept at most."""
 _TOKEN = re.compile(
     r"""
       (?P<quoted>'(?:[^']|'')*'|"(?:[^"]|"")*")
@@ -50,6 +56,7 @@ class PreparedSQL:
         self.types = dict(types or {})
         self._compiled: dict[str, tuple[str, list[tuple[str, bool]]]] = {}
         self._converters = {name: _CONVERTERS[kind] for name, kind in self.types.items()}
+        self._again: dict[Any, tuple[Any, tuple[tuple[Any, ...], ...]]] = {}
         self._json = frozenset(name for name, kind in self.types.items() if kind == "json")
 
     def compiled(self, dialect: str) -> tuple[str, list[tuple[str, bool]]]:
@@ -79,6 +86,23 @@ class PreparedSQL:
         sql, places = self.compiled(engine.dialect)
         args = [self._argument(name, many, params[name], engine.dialect) for name, many in places]
         return await engine.fetch_tuples(sql, args, short=self.short)
+
+    async def tuples_again(self, **params: Any) -> tuple[tuple[Any, ...], ...]:
+        """Return what `tuples` returned for the same values, while nobody in this process wrote since.
+
+        What other processes wrote shows within `AGAIN`. Inside a transaction the database is asked each time.
+        """
+        engine: Engine = bound_engine()
+        if Transaction.of_task(engine) is not None:
+            return tuple(await self.tuples(**params))
+        mark = (engine, engine.writes, int(monotonic() / AGAIN))
+        key = tuple([tuple(value) if isinstance(value, list) else value for value in params.values()])
+        found = self._again.get(key)
+        if found is None or found[0] != mark:
+            if len(self._again) >= KEPT_ANSWERS:
+                self._again.clear()
+            self._again[key] = found = mark, tuple(await self.tuples(**params))
+        return found[1]
 
     async def one(self, **params: Any) -> dict[str, Any] | None:
         """Run the statement and return its first row, or None."""

@@ -24,6 +24,8 @@ class SQLiteEngine(PiccoloSQLiteEngine):
     """SQLite with one writer in a thread of its own, some readers, and one reader for short reads in the loop."""
 
     dialect = "sqlite"
+    writes = 0
+    """How often this process ended a transaction or wrote outside of one: what was read before may be old since."""
 
     def __init__(self, path: str, *, readers: int = 2) -> None:
         super().__init__(path=path)

@@ -133,6 +133,8 @@ class Transaction:
             if error is None:
                 await uninterrupted(self._commit())
         finally:
+            # Also after an error: whether a commit that failed halfway stands is not known.
+            self.engine.writes += 1
             connection, self.connection = self.connection, None
             if self._token is not None:
                 _current(self.engine).reset(self._token)
