@@ -42,7 +42,9 @@ ROOMS: dict[str, frozenset[str]] = {
     | {"data", "services", "people", "plugins", "spaces", "content", "notify", "search", "live"},
 }
 # On top: they assemble the rest and may import anything of parvis.
-TOP = frozenset({"app", "asgi", "server", "worker", "cli", "demo", "defaults", "testing", "__main__"})
+TOP = frozenset(
+    {"app", "asgi", "server", "webworker", "worker", "cli", "demo", "defaults", "testing", "__main__"}
+)
 
 
 @dataclass(frozen=True)

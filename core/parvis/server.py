@@ -32,6 +32,7 @@ from parvis.cli.running import drop_pid, write_pid
 from parvis.cli.say import gettext as _
 from parvis.config import Config
 from parvis.errors import ParvisError
+from parvis.webworker import FAILED, READY, Reporting, WebWorker, report_failure
 
 # Connections that wait for accept(), and connections served at once: streams and idle keep-alives count, so
 # granian's default (the backlog shared between the workers) would leave requests hanging.
@@ -47,8 +48,6 @@ CRASHES = 10
 CRASHES_WITHIN = 60.0
 RETRY = 1.0
 _log = logging.getLogger("parvis")
-_READY = b"+"
-_FAILED = b"-"
 
 
 class StartFailed(ParvisError):
@@ -130,11 +129,11 @@ class Supervisor(MPServer):
             asyncio.run(prepare_database(self._config, migrate=self._migrate))
             from parvis.app import create_app
 
-            return _Reporting(create_app(self._config), self._report[1], self._life[0])
+            return Reporting(create_app(self._config), self._report[1], self._life[0])
         except Exception as error:
             if not isinstance(error, ParvisError):
                 _log.exception("a worker could not start")
-            _report_failure(self._report[1], error)
+            report_failure(self._report[1], error)
             os._exit(1)
 
     # -- in the supervisor -----------------------------------------------------------------------------------
@@ -151,7 +150,7 @@ class Supervisor(MPServer):
     ) -> WorkerProcess:
         self._report = os.pipe()
         worker = super()._spawn_worker(idx, target, callback_loader)
-        worker.__class__ = _Worker
+        worker.__class__ = WebWorker
         return worker
 
     def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
@@ -227,74 +226,14 @@ class Supervisor(MPServer):
                     continue
                 chunk = os.read(reading, 65536)
                 said += chunk
-                if said.startswith(_READY):
+                if said.startswith(READY):
                     worker.is_ready = True
                     return None
                 if not chunk:
-                    return said.removeprefix(_FAILED).decode() or "the worker ended without a word"
+                    return said.removeprefix(FAILED).decode() or "the worker ended without a word"
         finally:
             os.close(reading)
         return None if self.interrupt_signal else "the worker took too long to start"
-
-
-class _Worker(WorkerProcess):
-    """A worker whose end is unexpected only after it was ready; before that, its own report tells why."""
-
-    is_ready = False
-
-    def _watcher(self) -> None:
-        self.inner.join()
-        if self.is_ready and not self.interrupt_by_parent:
-            supervisor: Any = self.parent
-            supervisor.crashes.append(time.monotonic())
-            self.parent.interrupt_children.append(self.idx)
-            self.parent.main_loop_interrupt.set()
-
-
-class _Reporting:
-    """The application, telling the supervisor when its lifespan has begun or why it could not."""
-
-    def __init__(self, app: Any, report: int, life: int) -> None:
-        self._app = app
-        self._report = report
-        self._life = life
-
-    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
-        if scope["type"] == "lifespan":
-            return self._lifespan(scope, receive, send)
-        return self._app(scope, receive, send)
-
-    async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
-        import asyncio
-
-        async def reporting(message: Any) -> None:
-            if message["type"] == "lifespan.startup.failed":
-                _report_failure(self._report, message.get("message", ""))
-                # Granian would print the failure a second time, with a traceback.
-                os._exit(1)
-            if message["type"] == "lifespan.startup.complete":
-                loop = asyncio.get_running_loop()
-                loop.add_reader(self._life, self._orphaned, loop)
-                # The socket opens right after this message: tell a moment later.
-                loop.call_later(0.02, self._tell_ready)
-            await send(message)
-
-        await self._app(scope, receive, reporting)
-
-    def _tell_ready(self) -> None:
-        os.write(self._report, _READY)
-        os.close(self._report)
-
-    def _orphaned(self, loop: Any) -> None:
-        loop.remove_reader(self._life)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _report_failure(pipe: int, problem: object) -> None:
-    """Tell the supervisor why this worker does not start, in the language of the command."""
-    from parvis.cli.say import told
-
-    os.write(pipe, _FAILED + told(problem).encode())
 
 
 __all__ = ("StartFailed", "Supervisor", "serve")
