@@ -18,10 +18,15 @@ from .pages import NO_PAGES, PAGES, Shown, show
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-COLOURS = ["color-contrast", "link-in-text-block"]
+# What a change of colours can break, and what other words can.
+COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+WORDS = {
+    "type": "tag",
+    "values": ["cat.aria", "cat.forms", "cat.language", "cat.name-role-value", "cat.text-alternatives"],
+}
 RUN = """async (only) => {
   const options = { resultTypes: ["violations"], preload: false, rules: { "target-size": { enabled: true } } };
-  if (only) Object.assign(options, { runOnly: { type: "rule", values: only }, rules: {} });
+  if (only) Object.assign(options, { runOnly: only, rules: {} });
   const found = await axe.run(document, options);
   return found.violations.flatMap(({ id, impact, nodes }) => nodes.map((node) => ({
     id, impact: node.impact || impact, html: node.html.slice(0, 300), target: node.target.join(" "),
@@ -64,9 +69,9 @@ looked_at: set[str] = set()
 used: set[tuple[str, str]] = set()
 
 
-async def faults(page: Page, *, colours_alone: bool = False) -> list[str]:
+async def faults(page: Page, only: dict[str, Any] | None = None) -> list[str]:
     """Return what axe holds against a page as it stands; what is accepted is left out and noted as used."""
-    found: list[dict[str, Any]] = await page.evaluate(RUN, COLOURS if colours_alone else None)
+    found: list[dict[str, Any]] = await page.evaluate(RUN, only)
     kept = []
     for fault in found:
         accepted = next(
@@ -90,7 +95,8 @@ async def examine(look: Open, demo: Demo, shown: Shown, language: str) -> list[s
         for scheme in ("light", "dark") if language == "fr" else ("light",):
             await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             # What stands on the page is the same in the dark: only its colours are looked at again.
-            found = await faults(page, colours_alone=scheme == "dark")
+            only = COLOURS if scheme == "dark" else WORDS if language == "en" else None
+            found = await faults(page, only)
             kept += [f"{language} {width} {scheme} {fault}" for fault in found]
     for width in WIDTHS if shown.width is None else (shown.width,):
         await page.set_viewport_size({"width": width, "height": 844})

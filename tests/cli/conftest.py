@@ -24,6 +24,8 @@ from typing import Any
 
 import pytest
 
+from .forked import Forked
+
 PARVIS = Path(sys.executable).parent / "parvis"
 
 
@@ -61,13 +63,28 @@ class Done:
 
 
 def run(
-    *words: str | Path, env: dict[str, str] | None = None, before: tuple[str, ...] = (), **more: Any
+    *words: str | Path,
+    env: dict[str, str] | None = None,
+    before: tuple[str, ...] = (),
+    cwd: Path | None = None,
 ) -> Done:
-    command = [*before, str(PARVIS), *map(str, words)]
-    done = subprocess.run(
-        command, env=environment(**(env or {})), capture_output=True, text=True, timeout=120, **more
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
+    full = environment(**(env or {}))
+    # What is told to the interpreter, or to what runs before it, needs a start of its own.
+    if before or any(name.startswith("PYTHON") for name in env or ()):
+        command = [*before, str(PARVIS), *map(str, words)]
+        done = subprocess.run(command, env=full, cwd=cwd, capture_output=True, text=True, timeout=120)
+        return Done(done.returncode, done.stdout, done.stderr)
+    with tempfile.TemporaryDirectory(prefix="parvis-said-") as name:
+        out, err = Path(name, "out"), Path(name, "err")
+        code = _forked().run([*map(str, words)], env=full, cwd=str(cwd or Path.cwd()), out=out, err=err)
+        return Done(code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _forked() -> Forked:
+    forked = Forked()
+    atexit.register(forked.close)
+    return forked
 
 
 @pytest.fixture

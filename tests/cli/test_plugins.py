@@ -58,7 +58,7 @@ def test_what_hides_content_is_not_switched_off_unasked(
     def state() -> str:
         return str(parvis("plugin", "show", "vault", "--json", "--dir", instance, env=guarded).json["state"])
 
-    refused = parvis("plugin", "disable", "vault", "--dir", instance, env=guarded, stdin=subprocess.DEVNULL)
+    refused = parvis("plugin", "disable", "vault", "--dir", instance, env=guarded)
     assert refused.code == 1
     assert "vault hides content." in refused.line()
     assert "run the command again with --yes" in refused.line()
@@ -90,7 +90,7 @@ def test_at_a_terminal_it_is_asked(
 
 
 def test_a_plugin_that_hides_nothing_is_switched_off_at_once(instance: Path, parvis: Command) -> None:
-    done = parvis("plugin", "disable", "feeds", "--json", "--dir", instance, stdin=subprocess.DEVNULL)
+    done = parvis("plugin", "disable", "feeds", "--json", "--dir", instance)
     assert done.code == 0
     assert done.json["state"] == "disabled"
 
