@@ -12,7 +12,17 @@ from parvis.errors import Conflict, Invalid, NotFound
 from parvis.services.i18n import gettext as _
 from parvis.services.markup import current_markup
 from parvis.spaces import access_space, is_readable
-from parvis.web import Bulk, Request, fragment, joined_cards, page, redirect, render_cards, url
+from parvis.web import (
+    Bulk,
+    Request,
+    former_page,
+    fragment,
+    joined_cards,
+    page,
+    redirect,
+    render_cards,
+    url,
+)
 
 from parvis_feeds import forms
 from parvis_feeds.actions import TYPE, rewrite_post, write_post
@@ -112,24 +122,14 @@ async def publish_post(request: Request) -> Response[Any]:
         context = await forms.composer_context(request, space=space, values=values, errors=error.fields)
         return await _composer(request, context, status=422 if error.fields else 200)
     told = _("Published.") if row.state == "published" else _("Kept for a moderator to look at.")
-    if request.is_partial:
-        cards = await render_cards(request, [row]) if row.state == "published" else []
-        return await fragment(
-            request,
-            "feeds/_published.html",
-            toast=told,
-            **{**await forms.composer_context(request, space=_here(request, space)), "cards": cards},
-        )
-    return redirect(request, f"/c/{row.id}", flash=told)
-
-
-def _here(request: Request, space: Any | None) -> Any | None:
-    """Return the space whose page the composer stands on, so that it closes as it was."""
-    return (
-        space
-        if space is not None and request.headers.get("referer", "").endswith(f"/spaces/{space.slug}")
-        else None
-    )
+    # The new card comes on top of the feed it was written above; from anywhere else the way leads to it.
+    stood = former_page(request).partition("?")[0]
+    here = space if space is not None and stood == f"/spaces/{space.slug}" else None
+    if not request.is_partial or (here is None and stood != "/"):
+        return redirect(request, f"/c/{row.id}", flash=told)
+    cards = await render_cards(request, [row]) if row.state == "published" else []
+    context = {**await forms.composer_context(request, space=here), "cards": cards}
+    return await fragment(request, "feeds/_published.html", toast=told, **context)
 
 
 @post("/feeds/preview", name="feeds.preview", status_code=200)

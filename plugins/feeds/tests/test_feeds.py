@@ -263,6 +263,30 @@ async def test_a_file_that_is_no_picture_comes_back_at_its_field(people: Any, vi
     assert await contents() == []
 
 
+async def test_a_new_card_comes_where_its_composer_stands(people: Any, visit: Any) -> None:
+    ada = await signed_in(visit, "Ada")
+
+    async def sent(page: str, audience: str) -> Any:
+        fields = {"audience": audience, "title": "", "text": "here it is", "key": f"{page} {audience}"}
+        return await ada.post(
+            "/feeds/posts", fields, headers={**PARTIAL, "Referer": f"http://localhost:8000{page}"}
+        )
+
+    for page, audience in (
+        ("/", "everyone"), ("/?show=all", "everyone"), ("/", "atelier"), ("/spaces/atelier", "atelier"),
+    ):  # fmt: skip
+        answer = await sent(page, audience)
+        assert answer.status_code == 200, page
+        assert 'hx-target="#feed"' in answer.text
+        assert "here it is" in answer.text
+    for page, audience in (
+        ("/feeds/compose", "everyone"), ("/feeds/compose?space=atelier", "atelier"), ("/spaces/atelier", "everyone"),
+    ):  # fmt: skip
+        answer = await sent(page, audience)
+        assert answer.status_code == 204, page
+        assert re.fullmatch(r"/c/\d+", answer.headers["hx-redirect"])
+
+
 async def test_a_preview_is_what_will_be_shown(people: Any, visit: Any) -> None:
     ada = await signed_in(visit, "Ada")
     part = await ada.post("/feeds/preview", {"text": "*leaning*"}, headers=PARTIAL)
